@@ -1,0 +1,54 @@
+# Every target works on a fresh machine with Python 3.11 and make: no root, no keys.
+PYTHON ?= python3.11
+ifeq (, $(shell command -v $(PYTHON) 2>/dev/null))
+PYTHON := python3
+endif
+VENV := .venv
+UV := $(VENV)/bin/uv
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test serve lint types test-browser test-llm bench lock check clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(UV) || { $(PYTHON) -m venv $(VENV) && $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv; }
+	$(UV) pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup
+	$(VENV)/bin/handrail demo
+
+test: setup
+	$(VENV)/bin/python -m pytest -m "not browser and not llm"
+
+serve: setup
+	$(VENV)/bin/handrail serve
+
+lint: setup
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+
+types: setup
+	$(VENV)/bin/basedpyright
+
+check: lint types test
+
+test-browser: setup
+	npm ci --silent --prefix tests/browser
+	$(VENV)/bin/python -m pytest -m browser tests/browser
+
+test-llm: setup
+	$(UV) pip install --quiet --python $(VENV)/bin/python --group llm
+	$(VENV)/bin/python -m pytest -m llm
+
+bench: setup
+	$(VENV)/bin/handrail bench
+
+lock:
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .handrail
