@@ -1,0 +1,126 @@
+"""The database: engine, transactions and migrations."""
+
+import asyncio
+import secrets
+import shutil
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+ONE_MIGRATION_AT_A_TIME = 7_246_311_905
+"""Postgres' advisory lock that a migrating replica holds."""
+
+_migrating = threading.Lock()  # Alembic keeps its context in module globals
+
+
+class Database:
+    """One database (SQLite or Postgres). `read()` is for queries, `write()` one transaction that commits at its end.
+
+    On SQLite a writing transaction takes the write lock at its start, so that it waits for others rather than failing
+    half way.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(handrail_write=True)
+        # Each query of a reading session sees the latest commit; without BEGIN and ROLLBACK a look-up is one statement.
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @classmethod
+    async def open(cls, url: str, *, migrate: bool = True) -> "Database":
+        """Connect and bring the tables up to date. Raises `sqlalchemy.exc.SQLAlchemyError` where that fails."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            parsed = parsed.set(drivername="sqlite+aiosqlite")
+            if parsed.database and parsed.database != ":memory:":
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            engine = create_async_engine(parsed, connect_args={"timeout": 30})
+            _tune_sqlite(engine.sync_engine)
+        else:
+            engine = create_async_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
+        if migrate:
+            await asyncio.to_thread(_migrate, parsed)
+        return cls(engine)
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether this is the embedded default."""
+        return self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session for queries."""
+        async with AsyncSession(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A session in one transaction: committed at the end of the block, rolled back by an exception."""
+        async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+async def migrated_copy(template: Path, target: Path) -> None:
+    """Make `target` a fresh, migrated SQLite file; `template` is made once and then copied (migrating takes longer)."""
+    if not template.exists():
+        building = template.with_suffix(f".{secrets.token_hex(4)}")  # several may build it at once
+        database = await Database.open(sqlite_url(building))
+        await database.close()
+        building.replace(template)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(template, target)
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        writing = connection.get_execution_options().get("handrail_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _migrate(url: URL) -> None:
+    """Bring the tables up to date; whoever comes second, in this process or another, waits and finds nothing to do."""
+    sqlite = url.get_backend_name() == "sqlite"
+    engine = create_engine(url.set(drivername="sqlite") if sqlite else url, poolclass=NullPool)
+    if sqlite:
+        _tune_sqlite(engine)
+    try:
+        with _migrating, engine.execution_options(handrail_write=True).begin() as connection:
+            if not sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_MIGRATION_AT_A_TIME})
+            _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

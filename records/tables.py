@@ -1,0 +1,29 @@
+"""All tables, so that the migrations see the whole schema."""
+
+from records.audit import AuditEvent
+from records.conversation import Conversation, ConversationEvent, Episode, Feedback, Message
+from records.decision import DecisionRecord
+from records.effect import EffectRecord
+from records.handoff import Handoff, Suggestion
+from records.knowledge import KnowledgeSource, RolloutStage
+from records.offer import Approval, Offer
+from records.turn import Turn, TurnStep
+
+__all__ = [
+    "Approval",
+    "AuditEvent",
+    "Conversation",
+    "ConversationEvent",
+    "DecisionRecord",
+    "EffectRecord",
+    "Episode",
+    "Feedback",
+    "Handoff",
+    "KnowledgeSource",
+    "Message",
+    "Offer",
+    "RolloutStage",
+    "Suggestion",
+    "Turn",
+    "TurnStep",
+]
