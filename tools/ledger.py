@@ -1,0 +1,131 @@
+"""The effect ledger's executor: exactly once, or known not to have happened.
+
+An effect is written as `intended` in the same transaction as the decision that allowed it. Then it is `sent` with its
+idempotency key, then read back from the backend, then `verified`. Whatever interrupts this leaves an open row, and
+`settle` asks the backend by key what became of it; nothing is ever repeated blindly.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+from sqlmodel import col, select
+
+from records import audit
+from records.clock import Clock
+from records.conversation import Conversation
+from records.database import Database
+from records.effect import EffectRecord, EffectState
+from tools.errors import BackendTimeout, BackendUnavailable, ToolError
+from tools.registry import ToolRegistry
+from tools.tool import Result, Tool
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Sends effects, proves them and settles what was left open."""
+
+    database: Database
+    registry: ToolRegistry
+    clock: Clock
+
+    async def execute(self, effect_id: str) -> EffectRecord:
+        """Bring one intended effect to an end. Returns the row: verified, failed, or unknown."""
+        row = await self._load(effect_id)
+        if row.state == EffectState.INTENDED and row.attempts == 0:
+            return await self._send(row)
+        if EffectState(row.state).open:
+            return await self.settle(row)
+        return row
+
+    async def settle(self, row: EffectRecord) -> EffectRecord:
+        """Ask the backend what became of an open effect; send it again only if the backend has never seen it."""
+        tool = self.registry.get(row.tool)
+        try:
+            found = await self._read_back(tool, row)
+        except ToolError as error:
+            return await self._move(row, EffectState.UNKNOWN, error=f"cannot be read back: {error}")
+        if found is not None:
+            return await self._move(row, EffectState.VERIFIED, result=found)
+        if row.attempts >= MAX_ATTEMPTS:
+            return await self._move(row, EffectState.FAILED, error=row.error or "the backend never took it")
+        return await self._send(row)
+
+    async def open_rows(self, conversation_id: str | None = None) -> list[EffectRecord]:
+        """Effects whose end is not known yet, oldest first."""
+        query = select(EffectRecord).where(col(EffectRecord.state).in_([s for s in EffectState if s.open]))
+        if conversation_id is not None:
+            query = query.where(EffectRecord.conversation_id == conversation_id)
+        async with self.database.read() as session:
+            return list(await session.scalars(query.order_by(col(EffectRecord.id))))
+
+    async def _send(self, row: EffectRecord) -> EffectRecord:
+        tool = self.registry.get(row.tool)
+        sent = await self._move(row, EffectState.SENT, sending=True)
+        if sent.attempts != row.attempts + 1:
+            return sent  # another process is at it
+        row = sent
+        arguments = tool.arguments.model_validate(row.arguments)
+        try:
+            await tool.call(row.customer_id, arguments, row.idempotency_key)
+            found = await self._read_back(tool, row)
+        except (BackendTimeout, BackendUnavailable) as error:
+            log.warning("effect_unsettled", effect=row.id, tool=row.tool, error=type(error).__name__)
+            unsettled = await self._move(row, EffectState.UNKNOWN, error=str(error))
+            return await self._settle_after_fault(unsettled)
+        except ToolError as error:
+            return await self._move(row, EffectState.FAILED, error=str(error))
+        if found is None:
+            return await self._move(row, EffectState.UNKNOWN, error="the backend does not show the effect")
+        return await self._move(row, EffectState.VERIFIED, result=found)
+
+    async def _settle_after_fault(self, row: EffectRecord) -> EffectRecord:
+        """One look right after a fault, so that most customers get a true answer in the same turn."""
+        tool = self.registry.get(row.tool)
+        try:
+            found = await self._read_back(tool, row)
+        except ToolError:
+            return row
+        if found is not None:
+            return await self._move(row, EffectState.VERIFIED, result=found)
+        return await self._send(row) if row.attempts < MAX_ATTEMPTS else await self._move(row, EffectState.FAILED)
+
+    async def _read_back(self, tool: Tool, row: EffectRecord) -> Result | None:
+        if tool.effect is None:
+            raise ValueError(f"{tool.name} changes nothing and has no place in the ledger")
+        return await tool.effect.read_back(row.customer_id, row.idempotency_key)
+
+    async def _load(self, effect_id: str) -> EffectRecord:
+        async with self.database.read() as session:
+            return (await session.scalars(select(EffectRecord).where(EffectRecord.id == effect_id))).one()
+
+    async def _move(
+        self,
+        row: EffectRecord,
+        state: EffectState,
+        *,
+        result: Result | None = None,
+        error: str = "",
+        sending: bool = False,
+    ) -> EffectRecord:
+        now = self.clock()
+        async with self.database.write() as session:
+            current = (await session.scalars(select(EffectRecord).where(EffectRecord.id == row.id))).one()
+            if sending and (current.attempts != row.attempts or not EffectState(current.state).open):
+                return current
+            current.state = state
+            current.error = error
+            if sending:
+                current.attempts += 1
+                current.sent_at = now
+            if result is not None:
+                current.result = result.model_dump(mode="json")
+            if not state.open:
+                current.settled_at = now
+            conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
+            event = {"effect": row.id, "tool": row.tool, "state": state.value, "error": error}
+            audit.append(session, conversation, [("effect", event)], now)
+        return current

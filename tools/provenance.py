@@ -1,0 +1,197 @@
+"""Provenance: where a value came from, worked out from the evidence and never from what the model says about it.
+
+Evidence is what this conversation holds: the authenticated customer's own words, the typed results of tools about this
+customer, constants of the operator's procedure, retrieved passages, and text that others wrote inside those. A value is
+traced by its kind (`tools.values.Kind`) and takes the most trusted origin that backs it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+
+from tools.values import FreeText, Kind
+
+
+class Origin(StrEnum):
+    """Where a value came from, most trusted first."""
+
+    CUSTOMER = "customer"
+    RECORD = "record"
+    POLICY = "policy"
+    KNOWLEDGE = "knowledge"
+    FREE_TEXT = "free_text"
+    MODEL = "model"
+
+
+TRUSTED_ORIGINS = frozenset({Origin.CUSTOMER, Origin.RECORD, Origin.POLICY})
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The origin of one value and the place that backs it."""
+
+    origin: Origin
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class TypedValue:
+    """One leaf of a tool's arguments or result. `kind` is None where the field has no declared meaning."""
+
+    path: str
+    kind: str | None
+    value: Any
+    foreign: bool
+
+
+@dataclass
+class Evidence:
+    """All that this conversation holds, indexed so that a value can be traced."""
+
+    customer_texts: list[tuple[str, str]] = field(default_factory=list)
+    """(message id, text) in order."""
+    records: dict[tuple[str, Any], str] = field(default_factory=dict)
+    """(kind, value) -> the tool result's field that holds it."""
+    foreign_texts: list[tuple[str, str]] = field(default_factory=list)
+    knowledge_texts: list[tuple[str, str]] = field(default_factory=list)
+    constants: dict[tuple[str, Any], str] = field(default_factory=dict)
+    results: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """(tool, result as JSON), for the checks of a reply."""
+
+    def add_result(self, tool: str, result: BaseModel) -> None:
+        """Index a tool's result about this customer."""
+        self.results.append((tool, result.model_dump(mode="json")))
+        for leaf in typed_values(result):
+            place = f"{tool}: {leaf.path}"
+            if leaf.foreign:
+                self.foreign_texts.append((place, str(leaf.value)))
+            elif leaf.kind is not None and leaf.value is not None:
+                self.records.setdefault((leaf.kind, leaf.value), place)
+
+    def trace(self, kind: str | None, value: Any) -> Trace:
+        """The most trusted origin that backs `value` as a `kind`."""
+        if said_in := next((m for m, text in reversed(self.customer_texts) if says(text, kind, value)), None):
+            return Trace(Origin.CUSTOMER, f"message {said_in}")
+        if kind is not None and (place := self.records.get((kind, value))):
+            return Trace(Origin.RECORD, place)
+        if kind is not None and (place := self.constants.get((kind, value))):
+            return Trace(Origin.POLICY, place)
+        for origin, texts in ((Origin.FREE_TEXT, self.foreign_texts), (Origin.KNOWLEDGE, self.knowledge_texts)):
+            if place := next((place for place, text in texts if says(text, kind, value)), None):
+                return Trace(origin, place)
+        return Trace(Origin.MODEL)
+
+
+def typed_values(model: BaseModel, prefix: str = "") -> Iterator[TypedValue]:
+    """Every leaf of a model with the kind that its annotation gives."""
+    for name, (kind, foreign) in _fields(type(model)).items():
+        yield from _leaves(getattr(model, name), f"{prefix}{name}", kind, foreign)
+
+
+def _leaves(value: Any, path: str, kind: str | None, foreign: bool) -> Iterator[TypedValue]:
+    if isinstance(value, BaseModel):
+        yield from typed_values(value, f"{path}.")
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{position}]", kind, foreign)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}", kind, foreign)
+    else:
+        yield TypedValue(path, kind, value.isoformat() if isinstance(value, date) else value, foreign)
+
+
+@lru_cache(maxsize=1024)
+def _fields(model: type[BaseModel]) -> dict[str, tuple[str | None, bool]]:
+    hints = get_type_hints(model, include_extras=True)
+    return {name: _meaning(hints[name]) for name in model.model_fields}
+
+
+def _meaning(annotation: Any) -> tuple[str | None, bool]:
+    """The (kind, written by others) that an annotation declares, looked for through Optional and list."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *marks = get_args(annotation)
+        kind = next((mark.name for mark in marks if isinstance(mark, Kind)), None)
+        if kind or any(isinstance(mark, FreeText) for mark in marks):
+            return kind, any(isinstance(mark, FreeText) for mark in marks)
+        return _meaning(inner)
+    if origin in (Union, UnionType, list, tuple):
+        for part in get_args(annotation):
+            kind, foreign = _meaning(part)
+            if kind or foreign:
+                return kind, foreign
+    return None, False
+
+
+NUMBER_WORDS = {
+    word: number
+    for number, word in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
+    )
+} | {"a couple of": 2, "a dozen": 12, "another": 1, "thirty": 30, "forty": 40, "fifty": 50, "a": 1, "an": 1}
+
+_NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:[ ,]\d{3})+|\d+)(?:[.,](\d{1,2}))?(?![\w]*\d)")
+
+
+def numbers_in(text: str) -> set[tuple[int, int]]:
+    """The numbers in a text as (units, hundredths): ``29`` and ``29.00`` both give (29, 0)."""
+    found = set()
+    for match in _NUMBER.finditer(text):
+        units = int(re.sub(r"\D", "", match[1]))
+        fraction = (match[2] or "0").ljust(2, "0")
+        found.add((units, int(fraction)))
+    return found
+
+
+def counts_in(text: str) -> set[int]:
+    """The whole numbers in a text, as digits or in words up to twenty."""
+    low = text.lower()
+    words = {number for word, number in NUMBER_WORDS.items() if re.search(rf"\b{word}\b", low)}
+    return words | {units for units, fraction in numbers_in(text) if fraction == 0}
+
+
+def says(text: str, kind: str | None, value: Any) -> bool:
+    """Whether a text names `value`, normalised for its kind.
+
+    Amounts are matched in minor units (``29 euros``, ``29.00`` and ``EUR 29`` all name 2900); counts as digits or
+    words; everything else as whole words, without regard to case, underscores or hyphens.
+    """
+    if isinstance(value, bool) or value is None or value == "":
+        return False
+    if isinstance(value, int):
+        if kind == "amount_minor":
+            return divmod(value, 100) in numbers_in(text)
+        return value in counts_in(text)
+    words = re.sub(r"[_\-\s]+", " ", str(value).lower()).strip()
+    spoken = re.sub(r"[_\-\s]+", " ", text.lower())
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", spoken) is not None

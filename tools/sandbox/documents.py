@@ -1,0 +1,148 @@
+"""Documents that a customer may ask for, and copies of all their data."""
+
+from datetime import timedelta
+from typing import Any
+
+from tools.errors import NoSuchRecord
+from tools.sandbox.backend import Account, SandboxBackend
+from tools.sandbox.tables import Document, Export, MessageSent
+from tools.sandbox.wiring import NoArguments, account_resource, effect_tool, read_tool
+from tools.tool import Arguments, Resource, Result, Tool
+from tools.values import DocumentId, DocumentKind, EmailAddress, ExportId, IsoTime, Sha256
+
+EXPORT_TAKES = timedelta(hours=2)
+
+
+class DocumentSeen(Result):
+    """A document that can be sent."""
+
+    kind: DocumentKind
+    title: str
+
+
+class Documents(Result):
+    """The documents for this customer's plan."""
+
+    documents: list[DocumentSeen]
+
+
+class WhichDocument(Arguments):
+    """Names a document by its kind."""
+
+    kind: DocumentKind
+
+
+class ExportRequested(Result):
+    """A copy of all data that is being prepared."""
+
+    export_id: ExportId
+    ready_at: IsoTime
+    sent_to: EmailAddress
+
+
+class DocumentSent(Result):
+    """A document that was sent to the address on record."""
+
+    document_id: DocumentId
+    title: str
+    sent_to: EmailAddress
+    sha256: Sha256
+
+
+def documents_tools(backend: SandboxBackend) -> list[Tool]:
+    """Reads and deliveries of documents."""
+    return [
+        read_tool(
+            backend,
+            "documents.list_available",
+            Documents,
+            _list_available,
+            summary="The compliance and account documents that can be sent to this customer.",
+            status="Looking at your documents",
+        ),
+        effect_tool(
+            backend,
+            "documents.request_export",
+            ExportRequested,
+            _request_export,
+            resource=_contact_resource,
+            summary="Prepare a copy of all the customer's data; the link goes to the address on record.",
+            status="Requesting the export",
+            kind="compliance",
+            offer="prepare a copy of all your data and send the link to {{resource.attributes.contact_email}}",
+            fixed_loss_minor=10_000,
+        ),
+        effect_tool(
+            backend,
+            "documents.send_compliance_document",
+            DocumentSent,
+            _send_document,
+            arguments=WhichDocument,
+            resource=_document_resource,
+            steering=frozenset({"kind"}),
+            summary="Send a document (security, data processing, tax, access log, invoices) to the address on record.",
+            status="Sending the document",
+            kind="compliance",
+            offer='send the document "{{resource.attributes.title}}" to your address on record',
+            consent=False,
+            fixed_loss_minor=300,
+        ),
+    ]
+
+
+async def _contact_resource(account: Account, arguments: NoArguments) -> Resource:
+    resource = await account_resource(account, arguments)
+    customer = await account.customer()
+    return Resource(
+        resource.type, resource.id, resource.owner, {**resource.attributes, "contact_email": customer.contact_email}
+    )
+
+
+async def _document_resource(account: Account, arguments: WhichDocument) -> Resource | None:
+    document = await _document(account, arguments.kind)
+    if document is None:
+        return None
+    return Resource("Document", document.id, document.customer_id, {"kind": document.kind, "title": document.title})
+
+
+async def _document(account: Account, kind: str) -> Document | None:
+    return next((document for document in await account.all(Document) if document.kind == kind), None)
+
+
+async def _list_available(account: Account, _arguments: Any) -> Documents:
+    return Documents(
+        documents=[DocumentSeen(kind=document.kind, title=document.title) for document in await account.all(Document)]
+    )
+
+
+async def _request_export(account: Account, _arguments: Any) -> tuple[Export, ExportRequested]:
+    customer = await account.customer()
+    export = Export(
+        id=account.new_id("exp"),
+        customer_id=customer.id,
+        created_at=account.now,
+        ready_at=account.now + EXPORT_TAKES,
+        sent_to=customer.contact_email,
+    )
+    return export, ExportRequested(
+        export_id=export.id, ready_at=export.ready_at.isoformat(timespec="seconds"), sent_to=export.sent_to
+    )
+
+
+async def _send_document(account: Account, arguments: WhichDocument) -> tuple[MessageSent, DocumentSent]:
+    customer = await account.customer()
+    document = await _document(account, arguments.kind)
+    if document is None:
+        raise NoSuchRecord(f"there is no document of the kind {arguments.kind} for this customer")
+    message = MessageSent(
+        id=account.new_id("msg"),
+        customer_id=customer.id,
+        created_at=account.now,
+        kind="compliance_document",
+        sent_to=customer.contact_email,
+        about=document.id,
+        link=f"https://console.larkspur.example/documents/{document.id}",
+    )
+    return message, DocumentSent(
+        document_id=document.id, title=document.title, sent_to=message.sent_to, sha256=document.sha256
+    )

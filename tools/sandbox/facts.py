@@ -1,0 +1,37 @@
+"""What the sandbox company's records say about a customer: the facts that triage and the gate weigh."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from tools.errors import ToolError
+from tools.sandbox.backend import Account, SandboxBackend
+from tools.sandbox.tables import Invoice
+
+
+def customer_facts(backend: SandboxBackend) -> Callable[[str], Awaitable[Mapping[str, Any]]]:
+    """A look-up of one customer's facts: empty where there is no such customer or the records do not answer."""
+
+    async def look_up(customer_id: str) -> Mapping[str, Any]:
+        try:
+            return await backend.ask("customer.facts", customer_id, _facts)
+        except ToolError:
+            return {}
+
+    return look_up
+
+
+async def _facts(account: Account) -> Mapping[str, Any]:
+    customer = await account.customer()
+    overdue = await account.all(Invoice, Invoice.status == "overdue")
+    return {
+        "company": customer.company,
+        "contact_name": customer.contact_name,
+        "plan": customer.plan,
+        "currency": customer.currency,
+        "status": customer.status,
+        "since": customer.since.isoformat(),
+        "timezone": customer.timezone,
+        "yearly_value_minor": customer.yearly_value_minor,
+        "churn_risk": customer.churn_risk,
+        "overdue_invoices": len(overdue),
+    }
