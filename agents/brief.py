@@ -1,0 +1,36 @@
+"""What a model is told about one turn. A language model reads it as text; the embedded model reads it as it is."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agents.frame import Frame
+from agents.knowledge.passage import Passage
+
+RouteKind = Literal["continue", "start", "clarify", "out_of_scope"]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What triage makes of the message: which request it is about."""
+
+    kind: RouteKind
+    intents: tuple[tuple[str, str], ...] = ()
+    """(intent, the words that mean it): to start, or to choose between when a question is needed."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One turn as the models see it."""
+
+    text: str
+    frame: Frame
+    route: Route
+    offer_answer: Literal["yes", "no", "other"] | None
+    offer_text: str
+    customer: dict[str, Any]
+    company: str
+    today: str
+    passages: tuple[Passage, ...] = ()
+    relevance: float = 0.0
+    ranking: tuple[tuple[str, float], ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,74 @@
+"""Reading a yes: does the customer's message accept an offer, decline it, or say something else?
+
+Strict on purpose. A yes with a condition, a changed figure or a question is no yes: it leads to a new offer.
+"""
+
+import re
+from typing import Literal
+
+Answer = Literal["yes", "no", "other"]
+
+_YES = re.compile(
+    r"\b(yes|yep|yeah|yea|ya|yup|sure|ok|okay|okey|k|affirmative|correct|confirm(ed)?|i confirm|agreed?|absolutely|"
+    r"definitely|certainly|of course|exactly|right|perfect|great|fine|sounds good|looks good|that works|works for me|"
+    r"that'?s (right|fine|correct|ok|okay|it|good|the one)|please do|pls do|do it|do that|do so|do both|go ahead|"
+    r"go for it|proceed|make it so|yes please|let'?s do (it|that|this)|i accept|accepted?|i agree|i would|i do|"
+    r"please go|both)\b|👍|✅",
+    re.IGNORECASE,
+)
+_NO = re.compile(
+    r"\b(no|nope|nah|not now|not yet|never ?mind|don'?t|do not|dont|stop|leave it|forget (it|that)|"
+    r"(please )?cancel that|hold on|hold off|wait|rather not|i'?d rather not|negative|no way|changed my mind|"
+    r"decline)\b",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(
+    r"\b(but|only|instead|except|unless|if|actually|rather|other|another|different|not|wrong|after|before|until|first|"
+    r"also|and then|half|more|less|what|which|why|how|when|who)\b|\?",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(r"\b(other|another|different|instead|meant|mean)\b", re.IGNORECASE)
+_FILLER = re.compile(
+    r"\b(please|pls|plz|thanks?|thank you|thx|ty|cheers|mate|now|asap|quickly|then|that|it|this|the|for me|just|so|"
+    r"very|much|good|i|you|can|will|would|that would be|be|is|to|with|my|me|a|of|all|them|do|and|want|go|ahead|like|"
+    r"have|your|on|in)\b",
+    re.IGNORECASE,
+)
+
+
+def read_answer(text: str, offer: str) -> Answer:
+    """Whether `text` accepts (`yes`), declines (`no`) or does neither to the offer whose wording is `offer`."""
+    words = text.strip().lower().replace("’", "'")
+    yes, no = _YES.search(words), _NO.search(words)
+    if yes and not no:
+        rest = _YES.sub(" ", words)
+        if _CONDITION.search(rest) or _foreign_figures(rest, offer):
+            return "other"
+        unexplained = [w for w in re.findall(r"[\w']+", _FILLER.sub(" ", rest)) if w not in offer.lower()]
+        return "yes" if len(unexplained) <= 3 else "other"
+    if no and not yes:
+        if _ANOTHER.search(words):
+            return "other"
+        rest = _FILLER.sub(" ", _NO.sub(" ", words))
+        return "other" if re.search(r"\d", rest) or len(re.findall(r"[\w']+", rest)) > 8 else "no"
+    if re.fullmatch(r"y+|j", words):
+        return "yes"
+    if re.fullmatch(r"n+", words):
+        return "no"
+    return "other"
+
+
+def _foreign_figures(text: str, offer: str) -> bool:
+    return bool(set(re.findall(r"\d+", text)) - set(re.findall(r"\d+", offer)))
+
+
+_DROP = re.compile(
+    r"\b(never ?mind|forget (it|about it|that)|doesn'?t matter|leave it|drop it|no longer needed|"
+    r"(i )?changed my mind|stop this|cancel (this|that|the request|my request)|don'?t bother)\b",
+    re.IGNORECASE,
+)
+
+
+def drops_request(text: str) -> bool:
+    """Whether the customer takes back what they asked for."""
+    return bool(_DROP.search(text.replace("’", "'"))) and len(text.split()) <= 12

@@ -1,0 +1,35 @@
+"""The dialogue state that is kept between turns: small, JSON, stored with the conversation."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ActiveProcedure(BaseModel):
+    """A procedure under way: where it stands, what the customer said, what the tools returned."""
+
+    name: str
+    position: int = 0
+    slots: dict[str, Any] = Field(default_factory=dict)
+    saved: dict[str, Any] = Field(default_factory=dict)
+    waiting_for: str | None = None
+    asked: dict[str, int] = Field(default_factory=dict)
+    opening: str = ""
+    """The customer's words that started it: slots are looked for there too."""
+    offering: bool = False
+
+
+class Frame(BaseModel):
+    """All that the next turn starts from. The last procedure of the stack is the active one; the others are paused."""
+
+    stack: list[ActiveProcedure] = Field(default_factory=list)
+    pending: list[tuple[str, str]] = Field(default_factory=list)
+    """(intent, words) of further requests in a message, served after the active one."""
+    clarifying: list[str] = Field(default_factory=list)
+    failed_turns: int = 0
+    declined_offers: int = 0
+
+    @property
+    def active(self) -> ActiveProcedure | None:
+        """The procedure under way, if any."""
+        return self.stack[-1] if self.stack else None

@@ -1,0 +1,243 @@
+"""The gate for tool calls: schema, provenance, policy, confidence against money, rollout stage, consent.
+
+Each check is a plain function of values; `judge_call` runs them in order and stops at the first that decides. Only the
+look-up of the touched record asks the backend.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.confidence.model import ConfidenceModel, CostModel, Features, weigh
+from agents.gate.verdict import Check, Ruling, Verdict
+from tools.errors import ToolError
+from tools.policy import PolicyEngine, PolicyRequest, PolicyVerdict
+from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, Trace, typed_values
+from tools.registry import ToolRegistry
+from tools.tool import Arguments, IdentityLevel, Resource, Tool
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the gate knows of the turn, none of it from the model."""
+
+    conversation_id: str
+    customer_id: str
+    level: IdentityLevel
+    plan: str
+    customer_value_minor: int
+    offered_tools: frozenset[str]
+    evidence: Evidence
+    features: Features
+    stage: str
+    canary_share: float
+    queue: str
+    spent_30d_minor: Mapping[str, int]
+    """Money already moved per tool family over the last 30 days."""
+    consents: frozenset[str]
+    """Fingerprints of the effects to which the customer said yes."""
+    approvals: frozenset[str] = frozenset()
+    """Fingerprints of the effects that a person approved."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A judged call: the verdict, and what was learnt on the way."""
+
+    tool: Tool | None
+    arguments: Arguments | None
+    resource: Resource | None
+    verdict: Verdict
+    amount: tuple[int, str] | None = None
+
+
+def fingerprint(tool: str, arguments: Mapping[str, Any]) -> str:
+    """What a consent or an approval binds to: the tool and exactly these arguments."""
+    canonical = json.dumps(arguments, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(f"{tool} {canonical}".encode()).hexdigest()
+
+
+def canonical_arguments(arguments: Arguments) -> dict[str, Any]:
+    """The arguments as JSON without those left out."""
+    return arguments.model_dump(mode="json", exclude_none=True)
+
+
+class CallGate:
+    """Judges proposed tool calls."""
+
+    def __init__(
+        self, registry: ToolRegistry, policy: PolicyEngine, confidence: ConfidenceModel, costs: CostModel
+    ) -> None:
+        self.registry, self.policy, self.confidence, self.costs = registry, policy, confidence, costs
+
+    async def judge(self, name: str, arguments: Mapping[str, Any], situation: Situation) -> Judged:
+        """The verdict on one proposed call."""
+        schema, tool, parsed = check_schema(self.registry, name, arguments, situation.offered_tools)
+        if tool is None or parsed is None:
+            return Judged(tool, None, None, Verdict((schema,)))
+        provenance, origins = check_provenance(tool, parsed, situation.evidence)
+        checks = [schema, provenance]
+        traces = {field: {"origin": t.origin.value, "source": t.source} for field, t in origins.items()}
+        if not provenance.passed:
+            return Judged(tool, parsed, None, Verdict(tuple(checks), (), traces))
+        try:
+            resource = await tool.resource(situation.customer_id, parsed)
+        except ToolError as error:
+            checks.append(Check("policy", Ruling.REFUSED, f"the record cannot be read: {error}"))
+            return Judged(tool, parsed, None, Verdict(tuple(checks), (), traces))
+        if resource is None:
+            checks.append(Check("policy", Ruling.REFUSED, "there is no such record"))
+            return Judged(tool, parsed, None, Verdict(tuple(checks), (), traces))
+        mark = fingerprint(name, canonical_arguments(parsed))
+        amount = tool.effect.amount(parsed, resource) if tool.effect else None
+        policy, decided = self._check_policy(tool, resource, amount, mark, situation)
+        checks.append(policy)
+        p = None
+        if tool.effect is not None and policy.ruling is not Ruling.REFUSED:
+            confidence, p = self._check_confidence(tool, origins, amount, mark, situation)
+            if policy.ruling is not Ruling.NEEDS_APPROVAL:  # otherwise a person weighs it anyway
+                checks += [confidence, check_stage(situation, mark)]
+            checks.append(check_consent(tool, mark, situation))
+        return Judged(tool, parsed, resource, Verdict(_in_effect(checks), tuple(decided.policies), traces, p), amount)
+
+    def _check_policy(
+        self, tool: Tool, resource: Resource, amount: tuple[int, str] | None, mark: str, situation: Situation
+    ) -> tuple[Check, PolicyVerdict]:
+        family = tool.name
+        minor, currency = amount or (0, "")
+        spent = situation.spent_30d_minor.get(family, 0)
+        context = {
+            "amount_minor": minor,
+            "currency": currency,
+            "spent_30d_minor": spent,
+            "plan": situation.plan,
+            "level": situation.level.rank,
+            "stage": situation.stage,
+            "approved": mark in situation.approvals,
+        }
+        request = PolicyRequest(
+            customer_id=situation.customer_id, level=situation.level, tool=tool.name, resource=resource, context=context
+        )
+        verdict = self.policy.decide(request)
+        figures = {
+            "policies": list(verdict.policies),
+            "amount_minor": minor,
+            "currency": currency,
+            "spent_30d_minor": spent,
+        }
+        reason = "; ".join(verdict.reasons)
+        if verdict.allowed:
+            return Check("policy", Ruling.PERMITTED, reason, figures), verdict
+        ruling = Ruling.NEEDS_APPROVAL if verdict.needs_approval else Ruling.REFUSED
+        return Check("policy", ruling, reason or "no policy permits this", figures), verdict
+
+    def _check_confidence(
+        self,
+        tool: Tool,
+        origins: Mapping[str, Trace],
+        amount: tuple[int, str] | None,
+        mark: str,
+        situation: Situation,
+    ) -> tuple[Check, float]:
+        assert tool.effect is not None
+        grounded = [t for t in origins.values() if t.origin in TRUSTED_ORIGINS]
+        values = {
+            **vars(situation.features),
+            "grounded_arguments": len(grounded) / len(origins) if origins else 1.0,
+            "consented": float(mark in situation.consents or not tool.effect.consent),
+        }
+        p = self.confidence.p_correct(Features(**values))
+        # An effect that waits for the customer's yes is weighed as it will be when the yes is there.
+        p_with_yes = self.confidence.p_correct(Features(**{**values, "consented": 1.0}))
+        weighing = weigh(
+            self.costs,
+            p_with_yes,
+            kind=tool.effect.kind,
+            amount_minor=amount[0] if amount else 0,
+            reversible=tool.effect.reversible,
+            fixed_loss=tool.effect.fixed_loss_minor,
+            queue=situation.queue,
+            value_minor=situation.customer_value_minor,
+        )
+        figures = {**weighing.as_json(), "features": values, "p_now": round(p, 4)}
+        if weighing.act_alone or mark in situation.approvals:
+            return Check("confidence", figures=figures), p_with_yes
+        reason = (
+            f"a mistake would cost {weighing.loss / 100:.2f} x {1 - p_with_yes:.3f} = "
+            f"{weighing.expected_loss / 100:.2f}, "
+            f"a person {weighing.cost_of_person / 100:.2f}; the probability that this is right is {p_with_yes:.3f}"
+        )
+        return Check("confidence", Ruling.ESCALATE, reason, figures), p_with_yes
+
+
+def _in_effect(checks: list[Check]) -> tuple[Check, ...]:
+    """The customer is asked before a colleague is: a missing consent decides before a missing approval does."""
+    if any(check.name == "consent" and not check.passed for check in checks):
+        waiting = [check for check in checks if check.ruling is Ruling.NEEDS_APPROVAL]
+        return tuple([check for check in checks if check not in waiting] + waiting)
+    return tuple(checks)
+
+
+def check_schema(
+    registry: ToolRegistry, name: str, arguments: Mapping[str, Any], offered: frozenset[str]
+) -> tuple[Check, Tool | None, Arguments | None]:
+    """The tool exists, is offered in this turn, and its arguments validate strictly."""
+    if name not in registry.names():
+        return Check("schema", Ruling.REFUSED, f"there is no tool {name}"), None, None
+    tool = registry.get(name)
+    if name not in offered:
+        return Check("schema", Ruling.REFUSED, f"{name} is not offered for this request"), tool, None
+    try:
+        return Check("schema"), tool, tool.arguments.model_validate(dict(arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "arguments"
+        return Check("schema", Ruling.REFUSED, f"{name}: {place}: {first['msg']}"), tool, None
+
+
+def check_provenance(tool: Tool, arguments: Arguments, evidence: Evidence) -> tuple[Check, dict[str, Trace]]:
+    """Refuse a value that steers money, access or identity and that neither the customer, a record nor policy gave."""
+    traces: dict[str, Trace] = {}
+    for leaf in typed_values(arguments):
+        if leaf.value is not None:
+            traces[leaf.path] = evidence.trace(leaf.kind, leaf.value)
+    strays = {
+        path: trace.origin.value
+        for path, trace in traces.items()
+        if path.split(".")[0].split("[")[0] in tool.steering and trace.origin not in TRUSTED_ORIGINS
+    }
+    if strays:
+        named = ", ".join(f"{path} ({origin})" for path, origin in strays.items())
+        return Check("provenance", Ruling.REFUSED, f"nobody who may gave these values: {named}", strays), traces
+    return Check("provenance"), traces
+
+
+def check_stage(situation: Situation, mark: str) -> Check:
+    """Whether the intent has been rolled out far enough to act."""
+    if mark in situation.approvals:
+        return Check("stage", figures={"stage": situation.stage})
+    if situation.stage == "autonomous" or (situation.stage == "canary" and _in_canary(situation)):
+        return Check("stage", figures={"stage": situation.stage})
+    reason = f"the rollout stage is {situation.stage}: a person decides"
+    return Check("stage", Ruling.ESCALATE, reason, {"stage": situation.stage})
+
+
+def _in_canary(situation: Situation) -> bool:
+    digest = hashlib.sha256(situation.conversation_id.encode()).digest()
+    return int.from_bytes(digest[:4]) / 2**32 < situation.canary_share
+
+
+def check_consent(tool: Tool, mark: str, situation: Situation) -> Check:
+    """Whether the customer said yes to exactly this."""
+    if tool.effect is None or not tool.effect.consent:
+        return Check("consent", reason="nothing can be harmed: it goes only to the address on record")
+    if mark in situation.consents:
+        return Check("consent", reason="the customer said yes to exactly these values")
+    return Check("consent", Ruling.ASK, "the customer has not agreed to exactly these values yet")
+
+
+__all__ = ["CallGate", "Judged", "Origin", "Situation", "canonical_arguments", "fingerprint"]

@@ -1,0 +1,76 @@
+"""await_approval: enters with one call that needs a person's yes; leaves, perhaps days later, to execute or to the end.
+
+The node does nothing before `interrupt()`: LangGraph runs a node again from its start when it resumes. The turn was
+parked by `park`, the node before it.
+"""
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command, interrupt
+
+from agents.brief import Brief, Route
+from agents.frame import Frame
+from agents.gate.call import fingerprint
+from agents.nodes.finish import finish
+from agents.nodes.gate import offer_text
+from agents.nodes.respond import next_frame
+from agents.state import TurnState
+from agents.turn import TurnContext
+from records.conversation import Disposition
+
+
+async def park(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
+    """Tell the customer that a colleague decides, and free the conversation for other messages."""
+    turn = runtime.context
+    judged = turn.judged[state["calls"][0]["id"]]  # type: ignore[typeddict-item]
+    reply = turn.services.templates.reply("system_approval_requested", {"offer": offer_text(turn, judged)})
+    frame = next_frame(turn) or {}
+    frame = {**frame, "stack": frame.get("stack", [])[:-1]}
+    await finish(
+        turn,
+        Disposition.AWAITING_APPROVAL,
+        reply,
+        frame=frame,
+        state="awaiting_approval",
+        events=[("approval", {"approval_id": state.get("approval_id"), "state": "pending"})],
+    )
+    return {"frame": turn.new_frame}
+
+
+async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["gate", "__end__"]]:
+    """Wait for the decision; then let the gate judge again with it, or tell the customer that it was denied."""
+    decision = interrupt({"approval_id": state.get("approval_id")})
+    turn = runtime.context
+    turn.parked = True
+    calls = state.get("calls", [])
+    if decision["state"] == "approved":
+        await _take_up(turn, state.get("frame"))
+        marks = {fingerprint(call["tool"], call["arguments"]) for call in calls}
+        turn.approvals = marks
+        known = {fingerprint(offer.tool, offer.arguments): offer for offer in turn.start.offers}
+        turn.accepted = {mark: known[mark] for mark in marks if mark in known}
+        return Command(goto="gate", update={"calls": calls})
+    reply = turn.services.templates.reply("system_approval_denied", {"comment": decision.get("comment", "")})
+    await finish(turn, Disposition.AWAITING_CUSTOMER, reply, frame=None)
+    return Command(goto="__end__")
+
+
+async def _take_up(turn: TurnContext, frame: dict[str, Any] | None) -> None:
+    """Rebuild what the turn knew when it was parked, possibly in another process."""
+    turn.frame = Frame.model_validate(frame or {})
+    turn.facts = dict(await turn.services.customer_facts(turn.customer_id))
+    procedures = [turn.services.library.get(active.name) for active in turn.frame.stack]
+    turn.offered_tools = frozenset().union(*(procedure.tools for procedure in procedures))
+    if procedures:
+        turn.queue, turn.intent = procedures[-1].queue, procedures[-1].intent
+    turn.brief = Brief(
+        text="",
+        frame=turn.frame,
+        route=Route("continue"),
+        offer_answer="yes",
+        offer_text="what was approved",
+        customer=turn.facts,
+        company=turn.services.company,
+        today=turn.services.clock().date().isoformat(),
+    )

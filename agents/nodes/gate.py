@@ -1,0 +1,319 @@
+"""gate: enters with proposals; leaves to execute, act, ask, respond, await_approval or escalate.
+
+Every proposal and its verdict is written down here, the intended effects in the same transaction, before anything
+happens.
+"""
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any, Literal
+
+from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+from sqlmodel import SQLModel, select
+
+from agents.confidence.model import Features
+from agents.gate.call import Judged, Situation, canonical_arguments, check_schema, fingerprint
+from agents.gate.reply import check_reply, known_figures
+from agents.gate.verdict import Check, Ruling, Verdict
+from agents.models.names import to_wire
+from agents.nodes.act import hand_over
+from agents.state import TurnState
+from agents.turn import TurnContext, decision_event
+from records.decision import DecisionRecord
+from records.effect import EffectRecord
+from records.identifiers import new_id
+from records.offer import Approval, Offer
+from records.transcript import spent_last_30_days
+from tools.provenance import Origin
+from tools.tool import IdentityLevel
+
+APPROVAL_EXPIRES = timedelta(hours=24)
+
+Next = Command[Literal["execute", "act", "ask", "respond", "park", "escalate"]]
+
+
+async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> Next:
+    """Judge what the model proposed."""
+    turn = runtime.context
+    with turn.stage("gate"):
+        if state.get("calls"):
+            return await _judge_calls(turn, state["calls"])  # type: ignore[typeddict-item]
+        return _judge_reply(turn, state.get("reply") or {})
+
+
+async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
+    situation = await _situation(turn, calls)
+    rows: list[SQLModel] = []
+    used: list[Offer] = []
+    decisions: list[DecisionRecord] = []
+    permitted: list[dict[str, Any]] = []
+    waiting: list[tuple[dict[str, Any], Judged, DecisionRecord]] = []
+    escalate: str | None = None
+    refused = False
+    turn.asking = []
+    for call in calls:
+        if await _was_intended(turn, call):
+            permitted.append(call)
+            continue
+        judged = await turn.services.gate.judge(call["tool"], call["arguments"], situation)
+        judged = _limit_repeats(turn, call, judged)
+        decision = _decision(turn, call, judged)
+        decisions.append(decision)
+        turn.judged[call["id"]] = judged
+        match judged.verdict.ruling:
+            case Ruling.PERMITTED:
+                permitted.append(call)
+                if judged.tool is not None and judged.tool.effect is not None:
+                    effect, offer = _intend(turn, call, judged, decision)
+                    rows.append(effect)
+                    used += [offer] if offer else []
+            case Ruling.ASK:
+                turn.asking.append((call["id"], judged))
+            case Ruling.NEEDS_APPROVAL:
+                waiting.append((call, judged, decision))
+            case Ruling.ESCALATE:
+                escalate = judged.verdict.deciding.reason
+            case Ruling.REFUSED:
+                refused = True
+                _answer(turn, call, judged.verdict.deciding.reason)
+    parks = bool(waiting) and not turn.asking and escalate is None
+    approval = _approval(turn, *waiting[0]) if parks else None
+    turn.decisions += decisions
+    if rows or approval:
+        # Something may happen now: all verdicts so far are written first. Those on look-ups wait for the next write.
+        written = [*turn.decisions, *rows, *([approval] if approval else [])]
+        events = [decision_event(decision) for decision in turn.decisions]
+        await turn.services.transcript.record(turn.conversation_id, written, events, used, turn.start.turn)
+        turn.decisions = []
+    if escalate is not None:
+        turn.triage["proposed"] = [{"tool": c["tool"], "arguments": c["arguments"]} for c in calls]
+        command = hand_over(turn, escalate)
+        return Command(goto="escalate", update=command.update)
+    if permitted:
+        return Command(goto="execute", update={"calls": permitted})
+    if approval is not None:
+        return Command(goto="park", update={"approval_id": approval.id, "calls": [waiting[0][0]]})
+    if turn.asking:
+        return Command(goto="ask", update={"calls": []})
+    return Command(goto="act" if refused else "escalate", update={"calls": []})
+
+
+async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situation:
+    guess, frame = turn.guess, turn.frame
+    ranking = guess.ranking if guess else ()
+    under_way = frame.active is not None or bool(turn.accepted)
+    margin = ranking[0][1] - (ranking[1][1] if len(ranking) > 1 else 0.0) if ranking else 0.0
+    features = Features(
+        # A matter under way was understood in an earlier turn; an answer such as "yes" has no intent of its own.
+        intent_probability=0.95 if under_way or not ranking else ranking[0][1],
+        intent_margin=0.9 if under_way else margin,
+        out_of_scope=0.0 if under_way or guess is None else guess.out_of_scope,
+        grounded_arguments=1.0,
+        consented=0.0,
+        relevance=turn.brief.relevance if turn.brief else 0.0,
+        tool_errors=turn.tool_errors,
+        failed_turns=frame.failed_turns,
+        repeats=max(turn.proposed.values(), default=1) - 1,
+    )
+    stage, share, spent = "", 0.0, {}
+    if any(_changes_something(turn, call) for call in calls):
+        stage, share = await turn.services.stage_of(turn.intent or "")
+        async with turn.services.database.read() as session:
+            spent = await spent_last_30_days(session, turn.customer_id, turn.services.clock())
+    return Situation(
+        conversation_id=turn.conversation_id,
+        customer_id=turn.customer_id,
+        level=IdentityLevel(turn.start.conversation.level),
+        plan=str(turn.facts.get("plan", "")),
+        customer_value_minor=int(turn.facts.get("yearly_value_minor", 0)),
+        offered_tools=turn.offered_tools,
+        evidence=turn.evidence,
+        features=features,
+        stage=stage,
+        canary_share=share,
+        queue=turn.queue,
+        spent_30d_minor=spent,
+        consents=frozenset(turn.accepted),
+        approvals=frozenset(turn.approvals),
+    )
+
+
+def _changes_something(turn: TurnContext, call: dict[str, Any]) -> bool:
+    registry = turn.services.registry
+    return call["tool"] in registry and registry.get(call["tool"]).effect is not None
+
+
+def _limit_repeats(turn: TurnContext, call: dict[str, Any], judged: Judged) -> Judged:
+    """A model that proposes the same call over and over is stopped."""
+    mark = f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
+    turn.proposed[mark] = turn.proposed.get(mark, 0) + 1
+    if turn.proposed[mark] <= turn.services.budgets.repeats:
+        return judged
+    check = Check("budget", Ruling.ESCALATE, f"{call['tool']} was proposed {turn.proposed[mark]} times in one turn")
+    return Judged(judged.tool, judged.arguments, judged.resource, Verdict((check,)), judged.amount)
+
+
+def _decision(turn: TurnContext, call: dict[str, Any], judged: Judged) -> DecisionRecord:
+    verdict = judged.verdict
+    return turn.decide(
+        "call",
+        {"tool": call["tool"], "arguments": call["arguments"]},
+        verdict=verdict.ruling.value,
+        check=verdict.deciding.name if verdict.ruling is not Ruling.PERMITTED else "",
+        reason=verdict.deciding.reason,
+        checks=[check.as_json() for check in verdict.checks],
+        policies=list(verdict.policies),
+        origins=verdict.origins,
+        p_correct=verdict.p_correct,
+    )
+
+
+async def _was_intended(turn: TurnContext, call: dict[str, Any]) -> bool:
+    """Whether this effect was permitted and written before the turn was interrupted, or earlier in it.
+
+    It is not judged again: the world may show its result already ("nothing is left to refund"). The ledger brings the
+    row to its end.
+    """
+    if not _changes_something(turn, call):
+        return False
+    schema, tool, arguments = check_schema(
+        turn.services.registry, call["tool"], call["arguments"], turn.offered_tools | {call["tool"]}
+    )
+    if tool is None or arguments is None or not schema.passed:
+        return False
+    _, key = _idempotency(turn, tool.name, canonical_arguments(arguments))
+    async with turn.services.database.read() as session:
+        known = (await session.scalars(select(EffectRecord).where(EffectRecord.idempotency_key == key))).first()
+    if known is None:
+        return False
+    turn.intended[call["id"]] = known.id
+    turn.judged[call["id"]] = Judged(tool, arguments, None, Verdict(()))
+    return True
+
+
+def _idempotency(turn: TurnContext, tool: str, arguments: dict[str, Any]) -> tuple[Offer | None, str]:
+    """(the offer that the customer accepted for it, the key): the same effect of one occasion has one key."""
+    mark = fingerprint(tool, arguments)
+    offer = turn.accepted.get(mark)
+    occasion = f"offer {offer.id}" if offer else f"turn {turn.turn_id}"
+    return offer, hashlib.sha256(f"{occasion} {mark}".encode()).hexdigest()[:40]
+
+
+def _intend(
+    turn: TurnContext, call: dict[str, Any], judged: Judged, decision: DecisionRecord
+) -> tuple[EffectRecord, Offer | None]:
+    """The ledger row of a permitted effect, and its offer marked as used."""
+    assert judged.tool is not None and judged.arguments is not None and judged.tool.effect is not None
+    arguments = canonical_arguments(judged.arguments)
+    offer, key = _idempotency(turn, judged.tool.name, arguments)
+    effect = EffectRecord(
+        id=new_id("eff"),
+        conversation_id=turn.conversation_id,
+        turn_id=turn.turn_id,
+        decision_id=decision.id,
+        customer_id=turn.customer_id,
+        tool=judged.tool.name,
+        kind=judged.tool.effect.kind,
+        arguments=arguments,
+        idempotency_key=key,
+        amount_minor=judged.amount[0] if judged.amount else None,
+        currency=judged.amount[1] if judged.amount else None,
+        intended_at=turn.services.clock(),
+    )
+    turn.intended[call["id"]] = effect.id
+    if offer is not None:
+        offer.state = "used"
+    return effect, offer
+
+
+def _approval(turn: TurnContext, call: dict[str, Any], judged: Judged, decision: DecisionRecord) -> Approval:
+    assert judged.tool is not None and judged.arguments is not None
+    now = turn.services.clock()
+    return Approval(
+        id=new_id("apr"),
+        conversation_id=turn.conversation_id,
+        turn_id=turn.turn_id,
+        decision_id=decision.id,
+        tool=judged.tool.name,
+        arguments=canonical_arguments(judged.arguments),
+        summary=offer_text(turn, judged),
+        reasons=[judged.verdict.deciding.reason],
+        requested_at=now,
+        expires_at=now + APPROVAL_EXPIRES,
+    )
+
+
+def offer_text(turn: TurnContext, judged: Judged) -> str:
+    """What the effect would do, with the values of the record: "refund 29.00 EUR of invoice 0042"."""
+    assert judged.tool is not None and judged.tool.effect is not None and judged.arguments is not None
+    names = {"args": judged.arguments.model_dump(mode="json"), "resource": judged.resource, "customer": turn.facts}
+    return turn.services.templates.text(judged.tool.effect.offer, names, f"offer of {judged.tool.name}")
+
+
+def _answer(turn: TurnContext, call: dict[str, Any], problem: str) -> None:
+    """Tell the model why a call was refused."""
+    known = any(isinstance(m, AIMessage) and any(c["id"] == call["id"] for c in m.tool_calls) for m in turn.scratch)
+    if not known:
+        proposed = {"name": to_wire(call["tool"]), "args": call["arguments"], "id": call["id"]}
+        turn.scratch.append(AIMessage(content="", tool_calls=[proposed]))  # type: ignore[list-item]
+    turn.scratch.append(ToolMessage(problem, tool_call_id=call["id"], status="error"))
+    turn.tool_errors += 1
+
+
+def _judge_reply(turn: TurnContext, reply: dict[str, Any]) -> Next:
+    check = (
+        Check("reply", Ruling.REFUSED, "the model said nothing")
+        if not reply.get("text")
+        else _check(turn, reply["text"])
+    )
+    turn.decisions.append(
+        turn.decide(
+            "reply",
+            {"text": reply.get("text", ""), "kind": reply.get("kind", "reply")},
+            verdict=check.ruling.value,
+            check="" if check.passed else check.name,
+            reason=check.reason,
+            checks=[check.as_json()],
+        )
+    )
+    if check.passed:
+        return Command(goto="respond")
+    turn.reply_retries += 1
+    if turn.reply_retries > 1 or turn.model == "embedded":
+        command = hand_over(turn, f"no reply passed the checks: {check.reason}")
+        return Command(goto="escalate", update=command.update)
+    turn.scratch.append(AIMessage(content=reply.get("text", "") or "(empty)"))
+    turn.scratch.append(_correction(check.reason))
+    return Command(goto="act", update={"reply": None})
+
+
+def _correction(reason: str) -> Any:
+    from langchain_core.messages import HumanMessage
+
+    return HumanMessage(
+        f"[service] This reply was not sent: {reason}. Write it again, using only what the results say."
+    )
+
+
+def _check(turn: TurnContext, text: str) -> Check:
+    evidence = turn.evidence
+    texts = [t for _, t in (*evidence.customer_texts, *evidence.knowledge_texts, *evidence.foreign_texts)]
+    texts += [message.text for message in turn.start.messages if message.role != "customer"]
+    texts += [turn.brief.today if turn.brief else "", *(offer.text for offer in turn.start.offers)]
+    results: list[Any] = [result for _, result in evidence.results]
+    results += [row.result for row in turn.start.effects if row.result] + [dict(turn.facts)]
+    return check_reply(
+        text,
+        turn.services.rules,
+        figures=known_figures(texts, [*results, turn.brief.today if turn.brief else ""]),
+        evidence_text=" ".join([*texts, json.dumps(results, ensure_ascii=False, default=str)]),
+        verified_tools=turn.verified_tools(),
+        handed_off=turn.start.handoff is not None,
+        customer_id=turn.customer_id,
+    )
+
+
+__all__ = ["Offer", "Origin", "gate", "offer_text"]

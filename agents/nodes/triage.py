@@ -1,0 +1,150 @@
+"""triage: enters with the customer's words; leaves to a person, to the gate (an accepted offer) or to retrieval.
+
+No language model is called. What is found out here decides which procedure, and so which tools, the turn may use.
+"""
+
+from typing import Any, Literal
+
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from agents.brief import Brief, Route
+from agents.consent import read_answer
+from agents.gate.call import fingerprint
+from agents.state import TurnState
+from agents.triage.route import Guess, parts_of, route
+from agents.triage.tone import sentiment, urgency
+from agents.turn import TurnContext
+
+
+async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["escalate", "gate", "retrieve"]]:
+    """Read the answer to an offer, classify, look for triggers, and choose the route."""
+    turn = runtime.context
+    with turn.stage("triage"):
+        answer = _answer_to_offers(turn)
+        parts = parts_of(turn.text)
+        guess, *part_guesses = await turn.services.classify([turn.text, *parts])
+        turn.guess = guess
+        names = _trigger_names(turn, guess)
+        turn.triage = _record(guess, names)
+        fired = turn.services.escalation.fired(names)
+        if fired is not None:
+            turn.intent = turn.intent or guess.best[0]
+            turn.triage["trigger"] = fired.id
+            escalation = {
+                "queue": fired.queue,
+                "reason": f"trigger: {fired.id}",
+                "detail": fired.reason,
+                "because": fired.customer_reason,
+                "trigger": fired.id,
+                "priority": fired.priority,
+            }
+            return Command(goto="escalate", update={"escalation": escalation})
+        serves = lambda intent: turn.services.library.for_intent(intent) is not None  # noqa: E731
+        chosen = Route("continue") if answer in ("yes", "no") else route(guess, part_guesses, turn.frame, serves)
+        turn.triage["route"] = chosen.kind
+        _settle_topic(turn, chosen)
+        turn.brief = _brief(turn, chosen, answer)
+    if answer == "yes":
+        offers = list(turn.accepted.values())
+        calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
+        return Command(goto="gate", update={"calls": calls})
+    return Command(goto="retrieve")
+
+
+def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None:
+    """What the customer's message says to the open offers. Their state is written with the decision or at the end."""
+    open_offers = [offer for offer in turn.start.offers if offer.state == "offered"]
+    mine = {message.id for message in turn.start.waiting}
+    taken = [o for o in turn.start.offers if o.state in ("accepted", "used") and o.answer_message_id in mine]
+    if taken:  # an interrupted turn is done again
+        turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in taken}
+        return "yes"
+    if not open_offers:
+        return None
+    answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
+    now = turn.services.clock()
+    for offer in open_offers:
+        offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
+        offer.answered_at, offer.answer_message_id = now, turn.start.waiting[-1].id if turn.start.waiting else None
+    if answer == "yes":
+        turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in open_offers}
+    return answer
+
+
+def _trigger_names(turn: TurnContext, guess: Guess) -> dict[str, Any]:
+    known = {p.intent for p in turn.services.library.procedures.values()} | set(turn.services.escalation.intents)
+    probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
+    text = turn.text
+    customer = {
+        "plan": "",
+        "yearly_value_minor": 0,
+        "churn_risk": 0,
+        "overdue_invoices": 0,
+        "open_handoffs": 0,
+        **turn.facts,
+    }
+    return {
+        "intents": probabilities,
+        "signals": turn.services.escalation.signals_in(text),
+        "customer": customer,
+        "conversation": {
+            "failed_turns": turn.frame.failed_turns,
+            "customer_messages": sum(m.role == "customer" for m in turn.start.messages),
+            "declined_offers": turn.frame.declined_offers,
+        },
+        "sentiment": sentiment(text),
+        "urgency": urgency(text),
+        "out_of_scope": guess.out_of_scope,
+    }
+
+
+def _record(guess: Guess, names: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ranking": [[intent, round(p, 4)] for intent, p in guess.ranking[:5]],
+        "out_of_scope": round(guess.out_of_scope, 4),
+        "sentiment": round(names["sentiment"], 3),
+        "urgency": round(names["urgency"], 3),
+        "signals": [name for name, found in names["signals"].items() if found],
+        "customer": {name: names["customer"][name] for name in ("plan", "yearly_value_minor", "churn_risk")},
+    }
+
+
+def _settle_topic(turn: TurnContext, chosen: Route) -> None:
+    """Fix which procedures, and so which tools and queue, this turn may use. The model has no say in it."""
+    library = turn.services.library
+    intents = [intent for intent, _ in chosen.intents] if chosen.kind == "start" else []
+    intents += [intent for intent, _ in turn.frame.pending] + turn.frame.clarifying
+    names = {active.name for active in turn.frame.stack} | {
+        procedure.name for intent in intents if (procedure := library.for_intent(intent)) is not None
+    }
+    procedures = [library.get(name) for name in names]
+    turn.offered_tools = frozenset().union(*(procedure.tools for procedure in procedures))
+    first = library.for_intent(intents[0]) if intents and chosen.kind == "start" else None
+    if first is None and turn.frame.active is not None:
+        first = library.get(turn.frame.active.name)
+    if first is not None:
+        turn.queue, turn.intent = first.queue, first.intent
+        sources = [
+            turn.services.templates.sources[step.target]
+            for p in procedures
+            for step in p.steps
+            if step.kind in ("reply", "say")
+        ]
+        turn.evidence.knowledge_texts += [(f"procedure {p.name}", p.guidance) for p in procedures]
+        turn.evidence.knowledge_texts += [("reply templates", source) for source in sources]
+
+
+def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other"] | None) -> Brief:
+    offers = list(turn.accepted.values())
+    return Brief(
+        text=turn.text,
+        frame=turn.frame,
+        route=chosen,
+        offer_answer=answer if turn.frame.active is not None else None,
+        offer_text=" ".join(offer.text for offer in offers),
+        customer=turn.facts,
+        company=turn.services.company,
+        today=turn.services.clock().date().isoformat(),
+        ranking=turn.guess.ranking if turn.guess else (),
+    )

@@ -1,0 +1,101 @@
+"""A procedure: one business process, read by a language model as guidance and executed by the embedded model."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agents.procedures.expressions import Expression
+
+SlotType = Literal[
+    "invoice",
+    "payment",
+    "user",
+    "resource",
+    "plan",
+    "count",
+    "choice",
+    "month",
+    "text",
+    "yes_no",
+    "document",
+    "incident",
+]
+Risk = Literal["information", "account", "access", "money", "compliance"]
+StepKind = Literal["call", "reply", "say", "escalate", "answer", "goto"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One fact that the procedure needs from the customer."""
+
+    name: str
+    type: SlotType
+    ask: str
+    source: str | None = None
+    """The tool whose result lists the candidates."""
+    where: Expression | None = None
+    label: str | None = None
+    choices: dict[str, list[str]] = field(default_factory=dict)
+    default: Expression | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `target` is the tool, reply, queue or label that the step names."""
+
+    kind: StepKind
+    target: str
+    line: int
+    when: Expression | None = None
+    label: str | None = None
+    arguments: dict[str, Expression] = field(default_factory=dict)
+    save: str | None = None
+    declined: str | None = None
+    why: str = ""
+
+    @property
+    def expressions(self) -> list[Expression]:
+        """All expressions of the step, its condition first."""
+        return ([self.when] if self.when else []) + list(self.arguments.values())
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One business process as an operator wrote it."""
+
+    name: str
+    intent: str
+    title: str
+    risk: Risk
+    queue: str
+    examples: list[str]
+    slots: dict[str, Slot]
+    steps: list[Step]
+    guidance: str
+    small_talk: bool = False
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """The tools that the procedure offers to a model."""
+        called = {step.target for step in self.steps if step.kind == "call"}
+        return frozenset(called | {slot.source for slot in self.slots.values() if slot.source})
+
+
+@dataclass(frozen=True)
+class ProcedureLibrary:
+    """All procedures, by name and by intent."""
+
+    procedures: dict[str, Procedure]
+
+    def get(self, name: str) -> Procedure:
+        """The procedure of that name; raises `KeyError`."""
+        return self.procedures[name]
+
+    def for_intent(self, intent: str) -> Procedure | None:
+        """The procedure that serves an intent, if one does."""
+        return next((p for p in self.procedures.values() if p.intent == intent), None)
+
+    def examples(self) -> tuple[list[str], list[str]]:
+        """(texts, intents) to learn the intents from."""
+        pairs = [(text, p.intent) for p in self.procedures.values() for text in p.examples]
+        return [text for text, _ in pairs], [intent for _, intent in pairs]

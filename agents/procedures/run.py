@@ -1,0 +1,381 @@
+"""Carries out procedures over one turn.
+
+`ProcedureRun.turn` is a generator: it yields each tool call that it proposes and is sent what became of it, and it
+returns what to say. It holds no connection and calls nothing, so a turn can be replayed from the outcomes so far.
+"""
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from agents.brief import Brief
+from agents.consent import drops_request
+from agents.frame import ActiveProcedure, Frame
+from agents.procedures.expressions import Expression, ExpressionError
+from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
+from agents.procedures.quote import quote
+from agents.procedures.replies import TemplateProblem, Templates
+from agents.procedures.slots import Found, Several, find, identity
+
+MAX_ASKED = 2
+RELEVANT = 0.5
+"""Retrieval relevance from which a passage may be quoted as an answer."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call that the procedure proposes."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a proposed call."""
+
+    result: dict[str, Any] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The end of a turn: what to say, and whether it answers, asks or hands over."""
+
+    text: str
+    kind: Literal["reply", "question", "escalate"]
+    queue: str = ""
+    why: str = ""
+    citations: tuple[str, ...] = ()
+
+
+Proposals = Generator[Call, Outcome, Speech]
+
+
+class _Stop(Exception):
+    """Ends the turn from within a procedure."""
+
+    def __init__(self, speech: Speech) -> None:
+        self.speech = speech
+
+
+class ProcedureRun:
+    """One turn of the embedded model. `frame` is the dialogue state as it stands at the latest proposal."""
+
+    def __init__(self, brief: Brief, library: ProcedureLibrary, templates: Templates) -> None:
+        self.brief, self.library, self.templates = brief, library, templates
+        self.frame: Frame = brief.frame.model_copy(deep=True)
+        self.today = date.fromisoformat(brief.today)
+        self.spoken: list[str] = []
+        self.citations: list[str] = []
+        self._consumed = False
+        """Whether the message was about another matter than the one that waits for an answer."""
+
+    def turn(self) -> Proposals:
+        """Propose calls until there is something to say."""
+        try:
+            self._understand()
+            while self.frame.active is not None:
+                try:
+                    yield from self._continue()
+                except _TopicChange:
+                    continue
+                self._next_matter()
+        except _Stop as stop:
+            return stop.speech
+        except (ExpressionError, TemplateProblem) as problem:
+            return self._hand_over(self._queue(), f"the procedure cannot go on: {problem}")
+        return Speech(self._text(), "reply", citations=tuple(self.citations))
+
+    # What the message means for the matter at hand
+
+    def _understand(self) -> None:
+        frame, brief = self.frame, self.brief
+        if brief.offer_answer is not None and frame.active is not None:
+            self._answer_to_offer(frame.active)
+            return
+        if frame.active is not None and drops_request(brief.text):
+            frame.stack.pop()
+            self.spoken.append(self._system("system_dropped"))
+            if frame.active is None:
+                raise _Stop(Speech(self._text(), "reply"))
+            return
+        if frame.clarifying and brief.route.kind != "start":
+            chosen = self._chosen_topic()
+            frame.clarifying = []
+            if chosen is not None:
+                self._start(((chosen, brief.text),))
+                return
+        match brief.route.kind:
+            case "start":
+                self._start(brief.route.intents)
+            case "continue" if frame.active is not None:
+                self._correct(frame.active)
+            case "clarify":
+                self._clarify()
+            case _:
+                self._out_of_scope()
+
+    def _answer_to_offer(self, active: ActiveProcedure) -> None:
+        step = self._procedure(active).steps[active.position]
+        match self.brief.offer_answer:
+            case "no":
+                self.frame.declined_offers += 1
+                self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
+                self.frame.stack.pop()
+                if self.frame.active is None and not self.frame.pending:
+                    raise _Stop(Speech(self._text(), "reply"))
+                self._next_matter()
+            case "other":
+                active.offering = False
+                if drops_request(self.brief.text):
+                    self.frame.stack.pop()
+                    raise _Stop(Speech(self._system("system_dropped"), "reply"))
+                if self._correct(active):
+                    return
+                if self.brief.route.kind == "start":
+                    self._start(self.brief.route.intents)
+                    return
+                active.asked["offer"] = active.asked.get("offer", 0) + 1
+                if active.asked["offer"] > MAX_ASKED:
+                    raise _Stop(self._hand_over(self._queue(), "the customer neither accepted nor declined the offer"))
+                self.spoken.append(self._system("system_offer_again"))
+            case _:
+                active.offering = False
+
+    def _correct(self, active: ActiveProcedure) -> bool:
+        """Take over a changed value ("no, the other invoice"); the procedure then starts over with it."""
+        procedure, changed = self._procedure(active), False
+        for name, slot in procedure.slots.items():
+            if name == active.waiting_for or active.slots.get(name) is None or slot.type in ("yes_no", "text"):
+                continue
+            candidates = self._candidates_so_far(active, slot)
+            if slot.source and candidates is None:
+                continue
+            found = find(slot, self.brief.text, candidates, asked=False, today=self.today, current=active.slots[name])
+            if isinstance(found, Found) and found.value != active.slots[name]:
+                active.slots[name] = found.value
+                changed = True
+        if changed:
+            active.position, active.waiting_for = 0, None
+            active.saved = {}
+        return changed
+
+    def _chosen_topic(self) -> str | None:
+        low = self.brief.text.lower()
+        for position, intent in enumerate(self.frame.clarifying):
+            word = ("first", "second", "third")[position] if position < 3 else ""
+            if re.fullmatch(rf"\W*{position + 1}\W*", low) or (word and re.search(rf"\b{word}\b", low)):
+                return intent
+            procedure = self.library.for_intent(intent)
+            title = set(re.findall(r"\w{4,}", procedure.title.lower())) if procedure else set()
+            if title & set(re.findall(r"\w{4,}", low)):
+                return intent
+        ranked = [intent for intent, p in self.brief.ranking if intent in self.frame.clarifying and p > 0.2]
+        return ranked[0] if ranked else None
+
+    def _start(self, intents: tuple[tuple[str, str], ...]) -> None:
+        known = [(intent, words) for intent, words in intents if self.library.for_intent(intent)]
+        if not known:
+            self._out_of_scope()
+            return
+        order = {"information": 0, "account": 1, "compliance": 1, "money": 2, "access": 3}
+        known.sort(key=lambda pair: order[self.library.for_intent(pair[0]).risk])  # type: ignore[union-attr]
+        substantial = [pair for pair in known if not self.library.for_intent(pair[0]).small_talk]  # type: ignore[union-attr]
+        first, *rest = substantial or known
+        self.frame.pending += rest
+        self.frame.clarifying = []
+        self._push(*first)
+
+    def _push(self, intent: str, words: str) -> None:
+        procedure = self.library.for_intent(intent)
+        if procedure is None:
+            return
+        self.frame.stack = [active for active in self.frame.stack if active.name != procedure.name][-2:]
+        self.frame.stack.append(ActiveProcedure(name=procedure.name, opening=words))
+        self._consumed = True
+
+    def _clarify(self) -> None:
+        intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:3]
+        self.frame.failed_turns += 1
+        self.frame.clarifying = intents
+        topics = [self.library.for_intent(intent).title for intent in intents]  # type: ignore[union-attr]
+        raise _Stop(Speech(self._system("system_clarify", topics=topics), "question"))
+
+    def _out_of_scope(self) -> None:
+        self.frame.failed_turns += 1
+        raise _Stop(Speech(self._system("system_out_of_scope"), "question"))
+
+    # Carrying out the active procedure
+
+    def _continue(self) -> Generator[Call, Outcome, None]:
+        active = self.frame.active
+        assert active is not None
+        procedure = self._procedure(active)
+        if active.waiting_for is not None:
+            yield from self._fill(active, procedure.slots[active.waiting_for], asked=True)
+        while True:
+            step = procedure.steps[active.position]
+            if step.when is not None and not (yield from self._evaluate(active, step.when)):
+                active.position += 1
+                continue
+            match step.kind:
+                case "call":
+                    yield from self._call(active, step)
+                case "say":
+                    self.spoken.append(self.templates.reply(step.target, self._names(active)))
+                case "goto":
+                    active.position = next(i for i, s in enumerate(procedure.steps) if s.label == step.target)
+                    continue
+                case "reply":
+                    self.spoken.append(self.templates.reply(step.target, self._names(active)))
+                    return
+                case "answer":
+                    self._answer(procedure)
+                    return
+                case "escalate":
+                    raise _Stop(self._hand_over(step.target, step.why or procedure.title))
+            active.position += 1
+
+    def _call(self, active: ActiveProcedure, step: Step) -> Generator[Call, Outcome, None]:
+        arguments: dict[str, Any] = {}
+        for name, expression in step.arguments.items():
+            value = yield from self._evaluate(active, expression)
+            if value is not None:
+                arguments[name] = value
+        active.offering = True
+        outcome = yield Call(step.target, arguments)
+        active.offering = False
+        if outcome.result is None:
+            raise _Stop(self._hand_over(self._procedure(active).queue, f"{step.target}: {outcome.problem}"))
+        if step.save:
+            active.saved[step.save] = outcome.result
+
+    def _evaluate(self, active: ActiveProcedure, expression: Expression) -> Generator[Call, Outcome, Any]:
+        for name in expression.slots:
+            if name not in active.slots:
+                yield from self._fill(active, self._procedure(active).slots[name], asked=False)
+        return expression.evaluate(self._names(active))
+
+    def _fill(self, active: ActiveProcedure, slot: Slot, *, asked: bool) -> Generator[Call, Outcome, None]:
+        candidates = yield from self._candidates(active, slot)
+        if asked:
+            texts = [] if self._consumed else [self.brief.text]
+        else:
+            texts = list(dict.fromkeys((active.opening, self.brief.text)))
+        several: Several | None = None
+        for text in texts:
+            found = find(slot, text, candidates, asked=asked, today=self.today)
+            if isinstance(found, Found):
+                self._take(active, slot, found.value)
+                return
+            several = several or found
+        if asked and several is None and not self._consumed and self.brief.route.kind == "start":
+            self._start(self.brief.route.intents)
+            raise _TopicChange
+        options = several.candidates if several else candidates
+        if several is None and candidates is not None and len(candidates) <= 1 and not slot.optional:
+            self._take(active, slot, identity(slot, candidates[0]) if candidates else None)
+        elif slot.default is not None and several is None:
+            value = yield from self._evaluate(active, slot.default)
+            self._take(active, slot, value)
+        elif slot.optional:
+            self._take(active, slot, None)
+        else:
+            self._ask(active, slot, options)
+
+    def _take(self, active: ActiveProcedure, slot: Slot, value: Any) -> None:
+        active.slots[slot.name] = value
+        if active.waiting_for == slot.name:
+            active.waiting_for = None
+
+    def _candidates(self, active: ActiveProcedure, slot: Slot) -> Generator[Call, Outcome, list[dict[str, Any]] | None]:
+        if slot.source is None:
+            return None
+        outcome = yield Call(slot.source, {})
+        if outcome.result is None:
+            raise _Stop(self._hand_over(self._procedure(active).queue, f"{slot.source}: {outcome.problem}"))
+        active.saved[f"_{slot.name}"] = outcome.result
+        return self._candidates_so_far(active, slot)
+
+    def _candidates_so_far(self, active: ActiveProcedure, slot: Slot) -> list[dict[str, Any]] | None:
+        result = active.saved.get(f"_{slot.name}")
+        if result is None:
+            return None
+        items = next((value for value in result.values() if isinstance(value, list)), [])
+        if slot.where is None:
+            return items
+        return [item for item in items if slot.where.evaluate({**self._names(active), "item": item})]
+
+    def _ask(self, active: ActiveProcedure, slot: Slot, options: list[dict[str, Any]] | None) -> None:
+        count = active.asked.get(slot.name, 0) + 1
+        active.asked[slot.name] = count
+        if count > MAX_ASKED:
+            why = f"asked {MAX_ASKED} times without an answer: {slot.name.replace('_', ' ')}"
+            raise _Stop(self._hand_over(self._procedure(active).queue, why))
+        active.waiting_for = slot.name
+        question = self.templates.text(slot.ask, self._names(active), f"question of slot {slot.name}")
+        if options and slot.label and len(options) > 1:
+            labels = [self.templates.text(slot.label, {**self._names(active), "item": item}) for item in options[:5]]
+            question += "\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))
+        if count > 1:
+            question = f"{self._system('system_ask_again')} {question}"
+        self.spoken.append(question)
+        raise _Stop(Speech(self._text(), "question"))
+
+    def _answer(self, procedure: Procedure) -> None:
+        quoted = quote(self.brief.text, self.brief.passages) if self.brief.relevance >= RELEVANT else None
+        if quoted is None:
+            self.frame.failed_turns += 1
+            self.frame.stack.pop()
+            if self.frame.failed_turns >= 2:
+                raise _Stop(self._hand_over(procedure.queue, "nothing in the knowledge base answers the question"))
+            raise _Stop(Speech(self._system("system_nothing_found"), "question"))
+        self.spoken.append(quoted.text)
+        self.citations.append(quoted.document_id)
+
+    def _next_matter(self) -> None:
+        """Leave the finished procedure; go on with the next request of the message, or return to the paused one."""
+        frame = self.frame
+        if self.spoken:
+            frame.failed_turns = 0
+        if frame.stack and frame.active is not None and not frame.active.offering and frame.active.waiting_for is None:
+            frame.stack.pop()
+        if frame.pending:
+            self._push(*frame.pending.pop(0))
+        elif frame.active is not None:
+            title = self._procedure(frame.active).title
+            frame.active.asked = {}
+            self.spoken.append(self._system("system_back_to", title=title[0].lower() + title[1:]))
+
+    # Words and names
+
+    def _hand_over(self, queue: str, why: str) -> Speech:
+        return Speech("", "escalate", queue, why)
+
+    def _queue(self) -> str:
+        return self._procedure(self.frame.active).queue if self.frame.active else "general"
+
+    def _procedure(self, active: ActiveProcedure) -> Procedure:
+        return self.library.get(active.name)
+
+    def _names(self, active: ActiveProcedure) -> dict[str, Any]:
+        return {
+            **active.saved,
+            "slots": active.slots,
+            "customer": self.brief.customer,
+            "company": self.brief.company,
+            "today": self.brief.today,
+        }
+
+    def _system(self, name: str, **names: Any) -> str:
+        return self.templates.reply(name, {"company": self.brief.company, "customer": self.brief.customer, **names})
+
+    def _text(self) -> str:
+        return "\n\n".join(part for part in self.spoken if part)
+
+
+class _TopicChange(Exception):
+    """The message starts another request instead of answering the question."""

@@ -1,0 +1,227 @@
+"""Finding a slot's value in the customer's words."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from agents.consent import read_answer
+from agents.procedures.procedure import Slot
+from tools.provenance import NUMBER_WORDS, numbers_in
+
+MONTHS = "january february march april may june july august september october november december".split()
+ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One value."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Several:
+    """More than one candidate fits the words equally well."""
+
+    candidates: list[dict[str, Any]]
+
+
+def identity(slot: Slot, item: dict[str, Any]) -> Any:
+    """The value that stands for a candidate: its id, or what serves as one."""
+    for key in (f"{slot.type}_id", "id", slot.type, "kind", "month"):
+        if key in item:
+            return item[key]
+    return next(iter(item.values()))
+
+
+def find(
+    slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, *, asked: bool, today: date, current: Any = None
+) -> Found | Several | None:
+    """The value of `slot` that `text` names.
+
+    `asked` says that the slot was just asked for, so a bare "the second" or a bare name counts. `current` is the value
+    so far: "the other one" means another.
+    """
+    if candidates is not None:
+        return _candidate(slot, text, candidates, asked=asked, today=today, current=current)
+    match slot.type:
+        case "choice":
+            return _choice(slot, text)
+        case "yes_no":
+            answer = read_answer(text, "") if asked else "other"
+            return Found(answer == "yes") if answer != "other" else None
+        case "count":
+            return _count(text)
+        case "month":
+            return Found(found[0]) if (found := months_in(text, today)) else None
+        case _:
+            return _free_text(text, asked)
+
+
+def _choice(slot: Slot, text: str) -> Found | None:
+    low = _plain(text)
+    hits = [
+        (len(phrase), value)
+        for value, phrases in slot.choices.items()
+        for phrase in phrases
+        if re.search(rf"(?<!\w){re.escape(_plain(phrase))}(?!\w)", low)
+    ]
+    return Found(max(hits)[1]) if hits else None
+
+
+def _count(text: str) -> Found | None:
+    low = re.sub(r"\b(?:not|instead of|rather than)\s+\w+", " ", text.lower())
+    low = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", low)
+    if digits := re.search(r"(?<![\w.,-])(\d{1,4})(?![\w.,-]*\d)", low):
+        return Found(int(digits[1]))
+    for word, number in NUMBER_WORDS.items():
+        if word not in ("a", "an") and re.search(rf"\b{word}\b", low):
+            return Found(number)
+    if re.search(r"\b(a|an|one more|extra)\s+(?:\w+\s+)?(seat|user|licen[cs]e|person|place)\b", low):
+        return Found(1)
+    return None
+
+
+def _free_text(text: str, asked: bool) -> Found | None:
+    if named := re.search(r"(?:called|named|name it|call it)\s+[\"'“]?([\w.-]+)", text, re.IGNORECASE):
+        return Found(named[1].strip(".,"))
+    if quoted := re.search(r"[\"“]([^\"”]{1,80})[\"”]", text):
+        return Found(quoted[1])
+    return Found(text.strip().strip(".!")) if asked and 0 < len(text.split()) <= 12 else None
+
+
+def _candidate(
+    slot: Slot, text: str, candidates: Sequence[dict[str, Any]], *, asked: bool, today: date, current: Any
+) -> Found | Several | None:
+    low = _plain(text)
+    if current is not None and re.search(r"\b(other|another|different) (one|invoice|user|payment|resource)?\b", low):
+        others = [item for item in candidates if identity(slot, item) != current]
+        if len(others) == 1:
+            return Found(identity(slot, others[0]))
+        candidates = others or candidates
+    scores = [(_likeness(item, text, low, today), item) for item in candidates]
+    best = max((score for score, _ in scores), default=0.0)
+    if best > 0:
+        fitting = [item for score, item in scores if score >= best - 1e-9]
+        if len(fitting) == 1:
+            return Found(identity(slot, fitting[0]))
+        if (position := _ordinal(low, len(fitting), asked)) is not None:
+            return Found(identity(slot, fitting[position]))
+        return Several(fitting)
+    if (position := _ordinal(low, len(candidates), asked)) is not None:
+        return Found(identity(slot, candidates[position]))
+    return None
+
+
+def _ordinal(low: str, count: int, asked: bool) -> int | None:
+    """The position that "the latest", "the first one" or (when asked) "2" means; lists run newest first."""
+    if count == 0:
+        return None
+    if re.search(r"\b(latest|last|most recent|newest|current|this month'?s?|recent)\b", low):
+        return 0
+    if re.search(r"\b(oldest|earliest)\b", low):
+        return count - 1
+    if asked:
+        for position, word in enumerate(ORDINALS[:count]):
+            if re.search(rf"\b{word}\b|^\W*{position + 1}\W*$|\boption {position + 1}\b|\bnumber {position + 1}$", low):
+                return position
+    return None
+
+
+def _likeness(item: dict[str, Any], text: str, low: str, today: date) -> float:
+    score = 0.0
+    numbers = numbers_in(text)
+    for key, value in item.items():
+        if value is None or isinstance(value, bool) or key in ("memo", "description"):
+            continue
+        if isinstance(value, int):
+            if (
+                key.startswith("amount")
+                and key not in ("amount_refunded", "amount_paid")
+                and divmod(value, 100) in numbers
+            ):
+                score += 2.0
+            continue
+        if not isinstance(value, str) or not value:
+            continue
+        score += _text_likeness(key, value, text, low, today)
+    return score
+
+
+def _text_likeness(key: str, value: str, text: str, low: str, today: date) -> float:
+    plain = _plain(value)
+    if re.fullmatch(r"\d{4}-\d{2}(-\d{2}.*)?", value):
+        exact = len(value) > 7 and date.fromisoformat(value[:10]) in dates_in(text, today)
+        if exact:
+            return 2.0
+        return (
+            1.0 if key in ("issued_on", "period", "month", "paid_on") and value[:7] in months_in(text, today) else 0.0
+        )
+    if re.search(rf"(?<![\w.]){re.escape(plain)}(?![\w])", low):
+        return 4.0 if key in ("id", "number", "email", "invoice_id") else 3.0
+    if key == "number" and re.search(rf"(?<!\d){re.escape(plain.lstrip('0'))}(?!\d)", low):
+        return 2.5
+    if key in ("last4", "card_last4") and plain in low:
+        return 2.0
+    if key in ("name", "title", "email", "kind"):
+        words = [word for word in re.findall(r"[\w]+", plain.split("@")[0]) if len(word) > 2]
+        spoken = re.findall(r"\w+", low)
+        hits = sum(
+            any(word == said or (len(word) > 4 and fuzz.ratio(word, said) >= 85) for said in spoken) for word in words
+        )
+        return (2.0 if key != "email" else 1.5) * hits / max(len(words), 1)
+    return 0.0
+
+
+def months_in(text: str, today: date) -> list[str]:
+    """Months named in a text as ``YYYY-MM``: ISO, names (the latest such month not in the future), "last month"."""
+    low = text.lower()
+    found = re.findall(r"\b(\d{4}-(?:0[1-9]|1[0-2]))\b", low)
+    for number, name in enumerate(MONTHS, 1):
+        short = (
+            rf"\b(?:{name}|{name[:3]})\b"
+            if name != "may"
+            else r"\b(?:in|of|for|from) may\b|\bmay('s)? (?:invoice|bill|\d{4})"
+        )
+        if match := re.search(short + r"(?:\s+(\d{4}))?", low):
+            year = int(match[match.lastindex]) if match.lastindex and (match[match.lastindex] or "").isdigit() else 0
+            found.append(f"{year or (today.year if number <= today.month else today.year - 1)}-{number:02d}")
+    if re.search(r"\b(last|previous|past) month", low):
+        year, month = (today.year, today.month - 1) if today.month > 1 else (today.year - 1, 12)
+        found.append(f"{year}-{month:02d}")
+    if re.search(r"\b(this|current) month", low):
+        found.append(f"{today.year}-{today.month:02d}")
+    return list(dict.fromkeys(found))
+
+
+def dates_in(text: str, today: date) -> set[date]:
+    """Days named in a text: ISO dates, "3 November", "November 3rd", "3.11."."""
+    low = text.lower()
+    found = set()
+    for match in re.finditer(r"\b(\d{4})-(\d{2})-(\d{2})\b", low):
+        found |= _day(int(match[1]), int(match[2]), int(match[3]))
+    names = "|".join(f"{name}|{name[:3]}" for name in MONTHS)
+    for match in re.finditer(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({names})\b", low):
+        found |= _day(today.year, _month_number(match[2]), int(match[1]))
+    for match in re.finditer(rf"\b({names})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b", low):
+        found |= _day(today.year, _month_number(match[1]), int(match[2]))
+    return found
+
+
+def _month_number(name: str) -> int:
+    return next(number for number, month in enumerate(MONTHS, 1) if month.startswith(name[:3]))
+
+
+def _day(year: int, month: int, day: int) -> set[date]:
+    try:
+        return {date(year, month, day)}
+    except ValueError:
+        return set()
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_]+", " ", text.lower().replace("’", "'")).strip()

@@ -1,0 +1,270 @@
+"""The intent of a message: a kernel machine over its meaning (embedding) and its words (tf-idf), calibrated."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.knowledge.embed import Embedder
+from agents.triage.lexical import LexicalFeatures
+from agents.triage.lexical import cosines as lexical_cosines
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ARRAYS = "arrays.npz"
+RANKED = 5
+MAX_EXAMPLES = 20_000  # the fit holds a square matrix over the examples: 1.6 GB at this size
+
+SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their cosine distance
+LEXICAL_WEIGHT = 0.5
+RIDGE = 0.2
+NEIGHBOURS = 3
+TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
+
+Matrix = NDArray[np.float32]
+
+
+class UnusableModel(Exception):
+    """A saved classifier that cannot be loaded here: `path` and `reason`."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class IntentPrediction:
+    """What a message is probably about."""
+
+    intent: str
+    probability: float
+    """Calibrated: of the predictions with probability 0.8, about 80 % are right, for messages within scope."""
+    ranking: list[tuple[str, float]]
+    """The five likeliest intents with their probabilities, best first."""
+    out_of_scope: float
+    """0 to 1, higher is more foreign; 0.5 is as foreign as the most foreign 5 % of the training messages."""
+    margin: float
+    """Probability of the first intent less that of the second."""
+
+
+class IntentClassifier:
+    """Regularised least squares with one output per intent (Rifkin, Yeo and Poggio 2003), on a sum of two kernels.
+
+    One kernel is Gaussian in the distance of the embeddings, the other the cosine of tf-idf vectors. The leave-one-out
+    outputs exist in closed form (Rifkin and Lippert 2007): they set the softmax temperature (Guo et al. 2017) and the
+    scale of the out-of-scope score without any folds, so a dozen examples per intent are enough.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        labels: Sequence[str],
+        classes: NDArray[np.int32],
+        vectors: Matrix,
+        lexical: LexicalFeatures,
+        words: "sparse.csr_array",
+        weights: Matrix,
+        calibration: "Calibration",
+        training_hash: str,
+    ) -> None:
+        """Use `fit` or `load`. Per example: class number, embedding, tf-idf row, weights over the labels."""
+        self.labels = list(labels)
+        self.training_hash = training_hash
+        self._embedder = embedder
+        self._classes = classes
+        self._vectors = vectors
+        self._lexical = lexical
+        self._words = words
+        self._words_by_term = words.T.tocsr()
+        self._weights = weights
+        self._calibration = calibration
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], labels: Sequence[str], embedder: Embedder) -> "IntentClassifier":
+        """Learns from one label per text. Raises ValueError without examples, or with more than `MAX_EXAMPLES`."""
+        if not texts or len(texts) != len(labels):
+            raise ValueError("a classifier needs at least one text, and one label for each")
+        if len(texts) > MAX_EXAMPLES:
+            raise ValueError(f"at most {MAX_EXAMPLES} examples can be learnt from, not {len(texts)}")
+        names = sorted(set(labels))
+        number = {name: i for i, name in enumerate(names)}
+        classes = np.array([number[label] for label in labels], dtype=np.int32)
+        vectors = embedder.embed(texts)
+        lexical = LexicalFeatures.fit(texts)
+        words = lexical.transform(texts)
+        cosines = vectors @ vectors.T
+        kernel = _kernel(cosines, lexical_cosines(words, words.T.tocsr()))
+        weights, held_out = _least_squares(kernel, classes, len(names))
+        np.fill_diagonal(cosines, -1.0)  # an example is not its own neighbour
+        foreign = _foreignness(held_out, cosines, classes)
+        calibration = Calibration.fit(held_out, classes, foreign)
+        training_hash = _hash_of(texts, labels)
+        return cls(embedder, names, classes, vectors, lexical, words, weights, calibration, training_hash)
+
+    def predict(self, text: str) -> IntentPrediction:
+        """The prediction for one message."""
+        return self.predict_many([text])[0]
+
+    def predict_many(self, texts: Sequence[str]) -> list[IntentPrediction]:
+        """The predictions for several messages, each as `predict` alone would give it."""
+        if not texts:
+            return []
+        cosines = self._embedder.embed(texts) @ self._vectors.T
+        words = self._lexical.transform(texts)
+        outputs = _kernel(cosines, lexical_cosines(words, self._words_by_term)) @ self._weights
+        probabilities = self._calibration.probabilities(outputs)
+        out_of_scope = self._calibration.out_of_scope(_foreignness(outputs, cosines, self._classes))
+        return [self._prediction(*row) for row in zip(probabilities, out_of_scope, strict=True)]
+
+    def _prediction(self, probabilities: NDArray[np.float64], out_of_scope: float) -> IntentPrediction:
+        best = np.argsort(-probabilities, kind="stable")[:RANKED]
+        ranking = [(self.labels[i], float(probabilities[i])) for i in best]
+        second = ranking[1][1] if len(ranking) > 1 else 0.0
+        return IntentPrediction(ranking[0][0], ranking[0][1], ranking, float(out_of_scope), ranking[0][1] - second)
+
+    def save(self, folder: Path) -> None:
+        """Writes manifest.json and arrays.npz into the folder; nothing in them is executable."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {
+            "classes": self._classes,
+            "vectors": self._vectors,
+            "weights": self._weights,
+            "words_data": self._words.data,
+            "words_indices": self._words.indices,
+            "words_indptr": self._words.indptr,
+            "idf": self._lexical.idf,
+        }
+        np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+        manifest = {
+            "format": FORMAT,
+            "embedder": self._embedder.name,
+            "labels": self.labels,
+            "examples": len(self._classes),
+            "training_hash": self.training_hash,
+            "arrays_sha256": hashlib.sha256((folder / ARRAYS).read_bytes()).hexdigest(),
+            "calibration": asdict(self._calibration),
+        }
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, embedder: Embedder) -> "IntentClassifier":
+        """Reads what `save` wrote. Raises `UnusableModel`, also when it was fitted with another embedder."""
+        from scipy import sparse
+
+        manifest = _read_manifest(folder)
+        if manifest["embedder"] != embedder.name:
+            raise UnusableModel(folder / MANIFEST, f"was fitted with {manifest['embedder']}, not {embedder.name}")
+        path = folder / ARRAYS
+        try:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != manifest["arrays_sha256"]:
+                raise UnusableModel(path, "does not match its manifest")
+            with np.load(path, allow_pickle=False) as arrays:
+                lexical = LexicalFeatures(arrays["idf"])
+                parts = (arrays["words_data"], arrays["words_indices"], arrays["words_indptr"])
+                words = sparse.csr_array(parts, shape=(len(arrays["classes"]), lexical.dimension))
+                fitted = (arrays["classes"], arrays["vectors"], lexical, words, arrays["weights"])
+                calibration = Calibration(**manifest["calibration"])
+                return cls(embedder, manifest["labels"], *fitted, calibration, manifest["training_hash"])
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise UnusableModel(path, f"cannot be read ({error})") from error
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How raw outputs become probabilities."""
+
+    temperature: float
+    """Outputs are multiplied by it before the softmax."""
+    foreign_centre: float
+    """The foreignness that becomes out_of_scope = 0.5."""
+    foreign_scale: float
+
+    @classmethod
+    def fit(cls, held_out: Matrix, classes: NDArray[np.int32], foreign: NDArray[np.floating]) -> "Calibration":
+        """From outputs for examples that the machine had not seen."""
+        from scipy.optimize import minimize_scalar
+        from scipy.special import logsumexp
+
+        rows = np.arange(len(classes))
+
+        def loss(log_temperature: float) -> float:
+            scaled = np.exp(log_temperature) * held_out.astype(np.float64)
+            return float(np.mean(logsumexp(scaled, axis=1) - scaled[rows, classes]))
+
+        found: Any = minimize_scalar(loss, bounds=(np.log(0.5), np.log(50.0)), method="bounded")
+        centre = float(np.quantile(foreign, 1 - TYPICAL_SHARE))
+        spread = centre - float(np.median(foreign))
+        return cls(float(np.exp(found.x)), centre, max(spread / 4, 1e-3))
+
+    def probabilities(self, outputs: Matrix) -> NDArray[np.float64]:
+        """Softmax over the intents, row by row."""
+        from scipy.special import softmax
+
+        return softmax(self.temperature * outputs.astype(np.float64), axis=1)
+
+    def out_of_scope(self, foreign: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Into 0..1, in the same order."""
+        from scipy.special import expit
+
+        return expit((foreign.astype(np.float64) - self.foreign_centre) / self.foreign_scale)
+
+
+def _kernel(cosines: Matrix, lexical: Matrix) -> Matrix:
+    return np.exp(SHARPNESS * (cosines - 1)) + LEXICAL_WEIGHT * lexical
+
+
+def _least_squares(kernel: Matrix, classes: NDArray[np.int32], width: int) -> tuple[Matrix, Matrix]:
+    """Weights (examples x labels), and the outputs for each example by a machine that was fitted without it."""
+    from scipy import linalg
+
+    targets = np.full((len(classes), width), -1.0, dtype=np.float32)
+    targets[np.arange(len(classes)), classes] = 1.0
+    kernel.flat[:: len(kernel) + 1] += RIDGE
+    lower = np.asarray(linalg.cholesky(kernel, lower=True, overwrite_a=True, check_finite=False))
+    weights = np.asarray(linalg.cho_solve((lower, True), targets, check_finite=False))
+    invert_triangle: Any = linalg.get_lapack_funcs("trtri", (lower,))
+    inverse, _ = invert_triangle(lower, lower=1, overwrite_c=1)
+    precision = np.einsum("ij,ij->j", inverse, inverse)  # the diagonal of the inverse of kernel + ridge
+    return weights, targets - weights / precision[:, None]
+
+
+def _foreignness(outputs: Matrix, cosines: Matrix, classes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How unlike the examples a message is: a low best output, and far from the nearest examples of that intent."""
+    best = outputs.argmax(axis=1)
+    nearest = np.empty(len(outputs))
+    for row, intent in enumerate(best):
+        same = cosines[row, classes == intent]
+        nearest[row] = np.sort(same)[-NEIGHBOURS:].mean()
+    return -(outputs.max(axis=1) + nearest)
+
+
+def _hash_of(texts: Sequence[str], labels: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for pair in zip(texts, labels, strict=True):
+        digest.update(json.dumps(pair).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnusableModel(path, f"cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise UnusableModel(path, f"is not JSON ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise UnusableModel(path, f"is not a classifier of format {FORMAT}")
+    missing = {"embedder", "labels", "training_hash", "arrays_sha256", "calibration"} - manifest.keys()
+    if missing:
+        raise UnusableModel(path, f"lacks {', '.join(sorted(missing))}")
+    return manifest
