@@ -1,0 +1,104 @@
+"""Suggestions to representatives, for conversations here and transcripts from elsewhere."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlmodel import col, select
+
+from app import assist
+from app.api.callers import Service, staff_with
+from app.api.problems import Problem
+from app.identity import Staff
+from records.conversation import Message
+from records.handoff import Suggestion
+from records.identifiers import new_id
+
+router = APIRouter(prefix="/v1/assist", tags=["agent assist"])
+
+Representative = Annotated[Staff, Depends(staff_with("rep", "lead", "approver"))]
+
+
+class TranscriptMessage(BaseModel):
+    """One message of a transcript from elsewhere."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Literal["customer", "agent", "representative"]
+    text: str = Field(max_length=8000)
+
+
+class SuggestionRequest(BaseModel):
+    """A conversation of this service, or a transcript from elsewhere."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"transcript": [{"role": "customer", "text": "How do I rotate an API key?"}]}]},
+    )
+    conversation_id: str | None = None
+    transcript: list[TranscriptMessage] | None = Field(default=None, max_length=500)
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> "SuggestionRequest":
+        """Exactly one source."""
+        if (self.conversation_id is None) == (self.transcript is None):
+            raise ValueError("send either conversation_id or transcript")
+        return self
+
+
+class SuggestionVerdict(BaseModel):
+    """What the representative made of it."""
+
+    model_config = ConfigDict(extra="forbid")
+    verdict: Literal["accepted", "edited", "rejected"]
+    final_text: str | None = Field(default=None, max_length=8000)
+
+
+@router.post("/suggestions", status_code=201)
+async def make_suggestion(body: SuggestionRequest, runtime: Service, staff: Representative) -> dict[str, Any]:
+    """A suggested reply with its sources."""
+    facts: dict[str, Any] = {}
+    if body.conversation_id is not None:
+        conversation = await runtime.services.transcript.get(body.conversation_id)
+        async with runtime.services.database.read() as session:
+            rows = await session.scalars(
+                select(Message).where(Message.conversation_id == conversation.id).order_by(col(Message.number))
+            )
+            messages = [{"role": row.role, "text": row.text} for row in rows]
+        facts = {"id": conversation.customer_id, **await runtime.services.customer_facts(conversation.customer_id)}
+    else:
+        messages = [message.model_dump() for message in body.transcript or []]
+    if not any(message["role"] == "customer" for message in messages):
+        raise Problem(422, "There is no customer message", "A suggestion answers the customer's last message.")
+    proposal = await assist.suggest(runtime, messages, facts)
+    row = Suggestion(
+        id=new_id("sug"),
+        conversation_id=body.conversation_id,
+        text=proposal.text,
+        intent=proposal.intent,
+        citations=proposal.citations,
+        created_at=runtime.services.clock(),
+    )
+    async with runtime.services.database.write() as session:
+        session.add(row)
+    return {
+        "id": row.id,
+        "text": proposal.text,
+        "intent": proposal.intent,
+        "probability": proposal.probability,
+        "citations": proposal.citations,
+        "next_steps": proposal.next_steps,
+    }
+
+
+@router.post("/suggestions/{suggestion_id}/verdict")
+async def judge_suggestion(
+    suggestion_id: str, body: SuggestionVerdict, runtime: Service, staff: Representative
+) -> dict[str, Any]:
+    """Say what became of the suggestion: that is what the service learns from."""
+    async with runtime.services.database.write() as session:
+        row = await session.get(Suggestion, suggestion_id)
+        if row is None:
+            raise Problem(404, "No such suggestion", f"There is no suggestion {suggestion_id}.")
+        row.verdict, row.final_text, row.author = body.verdict, body.final_text, staff.email
+        row.decided_at = runtime.services.clock()
+    return {"id": suggestion_id, "verdict": body.verdict}

@@ -1,0 +1,109 @@
+"""Checks every part of a deployment and says in a sentence what is wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from app.settings import POLICIES, Settings
+
+
+async def examine(settings: Settings) -> list[dict[str, Any]]:
+    """One finding a part: ``part``, ``ok``, ``says``."""
+    checks: list[tuple[str, Callable[[Settings], Awaitable[str]]]] = [
+        ("home", _home),
+        ("database", _database),
+        ("knowledge", _knowledge),
+        ("embeddings", _embeddings),
+        ("content", _content),
+        ("model", _model),
+        ("secret key", _secret),
+    ]
+    findings = []
+    for part, check in checks:
+        try:
+            findings.append({"part": part, "ok": True, "says": await check(settings)})
+        except Exception as error:
+            line = (str(error).splitlines() or [""])[0]
+            findings.append({"part": part, "ok": False, "says": f"{line or type(error).__name__}"})
+    return findings
+
+
+async def _home(settings: Settings) -> str:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    probe = settings.home / ".probe"
+    probe.write_text("ok", encoding="utf-8")
+    probe.unlink()
+    return f"{settings.home.resolve()} can be written"
+
+
+async def _database(settings: Settings) -> str:
+    from sqlalchemy import make_url
+
+    from records.database import Database
+
+    database = await Database.open(settings.database)
+    try:
+        async with database.read():
+            return f"{make_url(settings.database).render_as_string(hide_password=True)} answers and is up to date"
+    finally:
+        await database.close()
+
+
+async def _knowledge(settings: Settings) -> str:
+    from agents.knowledge.index import KnowledgeIndex
+    from app.runtime import make_embedder
+
+    index = KnowledgeIndex(settings.home / "chroma", make_embedder(settings), url=settings.chroma_url)
+    count = await asyncio.to_thread(index.count)
+    return f"{count} passages" + ("" if count else ": ingest documents with `handrail knowledge ingest PATH`")
+
+
+async def _embeddings(settings: Settings) -> str:
+    from app.runtime import make_embedder
+
+    embedder = make_embedder(settings)
+    vectors = await asyncio.to_thread(embedder.embed, ["hello"])
+    return f"{embedder.name} gives {vectors.shape[1]} dimensions"
+
+
+async def _content(settings: Settings) -> str:
+    from app.runtime import load_content
+    from records.clock import system_clock
+    from tools.policy import PolicyEngine
+    from tools.registry import ToolRegistry
+    from tools.sandbox.backend import SandboxBackend
+    from tools.sandbox.toolset import sandbox_tools
+
+    backend = await SandboxBackend.open(
+        settings.sandbox_path, clock=system_clock, seed=settings.seed, today=system_clock().date()
+    )
+    try:
+        registry = ToolRegistry(sandbox_tools(backend))
+        content = load_content(registry)
+        PolicyEngine.load(POLICIES)
+    finally:
+        await backend.close()
+    triggers = len(content.escalation.triggers)
+    return f"{len(content.library.procedures)} procedures, {triggers} triggers, {len(registry)} tools, policies valid"
+
+
+async def _model(settings: Settings) -> str:
+    if settings.model == "embedded":
+        return "the embedded model needs nothing"
+    import os
+
+    if not os.environ.get("OPENAI_API_KEY"):
+        raise ValueError("OPENAI_API_KEY is not set: the endpoint will refuse, and the embedded model will serve")
+    import httpx
+
+    base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
+    async with httpx.AsyncClient(timeout=5) as client:
+        answer = await client.get(f"{base}/models", headers={"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"})
+    answer.raise_for_status()
+    return f"the endpoint for {settings.model.removeprefix('openai:')} answers"
+
+
+async def _secret(settings: Settings) -> str:
+    if len(settings.signing_key()) < 32:
+        raise ValueError("HANDRAIL_SECRET_KEY is shorter than 32 characters: use a longer one")
+    return "long enough"

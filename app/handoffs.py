@@ -1,0 +1,114 @@
+"""What representatives do with handoffs and approvals, behind the thin endpoints of `app/api/staff.py`."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from app.api.problems import Problem
+from app.identity import Staff
+from app.runtime import Runtime
+from records import audit
+from records.conversation import Conversation, Disposition, Episode, tell
+from records.handoff import Handoff
+from records.offer import Approval
+from records.turn import Turn
+
+PRIORITIES = {"urgent": 0, "high": 1, "normal": 2}
+
+
+async def waiting(runtime: Runtime, queue: str | None, state: str | None) -> list[Handoff]:
+    """Handoffs that are not closed, the most pressing first."""
+    query = select(Handoff).where(col(Handoff.state).in_([state] if state else ["open", "claimed"]))
+    if queue:
+        query = query.where(Handoff.queue == queue)
+    async with runtime.services.database.read() as session:
+        rows = list(await session.scalars(query))
+    return sorted(rows, key=lambda row: (PRIORITIES.get(row.priority, 2), row.due_at, row.id))
+
+
+async def find(runtime: Runtime, handoff_id: str) -> Handoff:
+    """One handoff, or a 404."""
+    async with runtime.services.database.read() as session:
+        row = await session.get(Handoff, handoff_id)
+    if row is None:
+        raise Problem(404, "No such handoff", f"There is no handoff {handoff_id}.")
+    return row
+
+
+async def change(
+    runtime: Runtime, handoff_id: str, staff: Staff, action: str, *, queue: str = "", note: str = ""
+) -> Handoff:
+    """Claim, return, transfer or resolve a handoff, with its audit event."""
+    now = runtime.services.clock()
+    async with runtime.services.database.write() as session:
+        row = await session.get(Handoff, handoff_id, with_for_update=True)
+        if row is None:
+            raise Problem(404, "No such handoff", f"There is no handoff {handoff_id}.")
+        conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
+        if row.state in ("resolved", "returned"):
+            raise Problem(409, "The handoff is closed", f"It was {row.state} already.")
+        if action == "claim":
+            if row.state == "claimed" and row.claimed_by != staff.email:
+                raise Problem(409, "Already claimed", f"{row.claimed_by} has it.")
+            row.state, row.claimed_by, row.claimed_at = "claimed", staff.email, now
+        elif action == "transfer":
+            if queue not in runtime.services.escalation.queues:
+                known = ", ".join(sorted(runtime.services.escalation.queues))
+                raise Problem(422, "Unknown queue", f"The queues are: {known}.")
+            row.queue, row.state, row.claimed_by = queue, "open", None
+        else:
+            await _close(session, row, conversation, "resolved" if action == "resolve" else "returned", note)
+            row.closed_at = now
+        event = {"handoff": row.id, "action": action, "by": staff.email, "queue": row.queue}
+        audit.append(session, conversation, [("handoff", event)], now)
+        session.add(tell(conversation, "handoff", {"handoff_id": row.id, "state": row.state, "queue": row.queue}, now))
+    runtime.services.emit(row.conversation_id, "handoff", {"handoff_id": row.id, "state": row.state})
+    return row
+
+
+async def _close(session: AsyncSession, row: Handoff, conversation: Conversation, state: str, note: str) -> None:
+    row.state, row.resolution = state, note
+    conversation.handled_by = "handrail"
+    conversation.handoff_closed = state == "resolved"
+    conversation.disposition = Disposition.RESOLVED if state == "resolved" else Disposition.OPEN
+    conversation.frame = {}
+    episode = await session.get(Episode, row.episode_id) if row.episode_id else None
+    if episode is not None and state == "resolved":
+        episode.disposition = Disposition.ESCALATED
+
+
+async def reply(runtime: Runtime, handoff_id: str, staff: Staff, text: str) -> str:
+    """Send the customer a person's message; the handoff is claimed by its writer."""
+    row = await find(runtime, handoff_id)
+    if row.state == "open" or row.claimed_by == staff.email:
+        row = await change(runtime, handoff_id, staff, "claim")
+    if row.claimed_by != staff.email:
+        raise Problem(409, "Already claimed", f"{row.claimed_by} has it.")
+    message = await runtime.services.transcript.add_person_message(row.conversation_id, text, staff.email)
+    runtime.services.emit(row.conversation_id, "written", {"message_id": message.id})
+    return message.id
+
+
+async def decide_approval(
+    runtime: Runtime, approval_id: str, staff: Staff, approved: bool, comment: str
+) -> dict[str, Any]:
+    """Approve or deny; the waiting turn goes on at once."""
+    now = runtime.services.clock()
+    async with runtime.services.database.write() as session:
+        row = await session.get(Approval, approval_id, with_for_update=True)
+        if row is None:
+            raise Problem(404, "No such approval", f"There is no approval {approval_id}.")
+        if row.state != "pending":
+            raise Problem(409, "Already decided", f"It is {row.state}.")
+        if row.expires_at < now:
+            approved, comment = False, "the request expired before it was decided"
+        row.state = "approved" if approved else "denied"
+        row.decided_by, row.decided_at, row.comment = staff.email, now, comment
+        conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
+        event = {"approval": row.id, "state": row.state, "by": staff.email, "tool": row.tool}
+        audit.append(session, conversation, [("approval", event)], now)
+    await runtime.turns.resume(row.turn_id)
+    async with runtime.services.database.read() as session:
+        turn = await session.get_one(Turn, row.turn_id)
+    return {"id": row.id, "state": row.state, "disposition": turn.disposition}

@@ -1,0 +1,266 @@
+"""The one place where the parts are wired together."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from agents.gate.call import CallGate
+from agents.gate.reply import ReplyRules
+from agents.procedures.loader import load_procedures
+from agents.procedures.procedure import ProcedureLibrary
+from agents.procedures.replies import Templates
+from agents.services import Budgets, Proposer, Services
+from agents.triage.escalation import EscalationRules
+from agents.triage.route import Guess
+from app.events import Broadcaster
+from app.jobs.turns import TurnRunner
+from app.settings import POLICIES, PROMPTS, Settings
+from records.clock import Clock, system_clock
+from records.database import Database
+from records.knowledge import RolloutStage
+from records.transcript import Transcript
+from tools.ledger import Ledger
+from tools.registry import ToolRegistry
+
+OUT_OF_SCOPE_INTENT = "out_of_scope"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What several worlds of one process may share: it is slow to load and does not change."""
+
+    embedder: Any
+    classifier: Any
+    knowledge: Any
+
+
+@dataclass
+class Runtime:
+    """A running Handrail: everything that a surface needs."""
+
+    settings: Settings
+    services: Services
+    turns: TurnRunner
+    broadcaster: Broadcaster
+    sandbox: Any
+    shared: Shared
+    key: str
+    extras: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What operators write: procedures, replies, rules, prices."""
+
+    templates: Templates
+    escalation: EscalationRules
+    library: ProcedureLibrary
+    rules: ReplyRules
+    system_prompt: str
+    out_of_scope: list[str]
+
+
+def load_content(registry: ToolRegistry, prompts: Path = PROMPTS) -> Content:
+    """Read and check everything under `prompts/`. Raises what names file, line and field."""
+    import yaml
+
+    templates = Templates(prompts / "replies")
+    escalation = EscalationRules.load(prompts / "escalation.yaml")
+    arguments = {name: frozenset(registry.get(name).arguments.model_fields) for name in registry.names()}
+    library = load_procedures(prompts / "procedures", templates, arguments, frozenset(escalation.queues))
+    foreign = yaml.safe_load((prompts / "out_of_scope.yaml").read_text(encoding="utf-8"))
+    return Content(
+        templates=templates,
+        escalation=escalation,
+        library=library,
+        rules=ReplyRules.load(prompts / "claims.yaml"),
+        system_prompt=(prompts / "system.md").read_text(encoding="utf-8"),
+        out_of_scope=foreign["examples"],
+    )
+
+
+def training_examples(content: Content) -> tuple[list[str], list[str]]:
+    """(texts, intents) that triage learns from: procedures, matters for people, and what belongs to neither."""
+    texts, intents = content.library.examples()
+    for intent, examples in content.escalation.intents.items():
+        texts += examples
+        intents += [intent] * len(examples)
+    return texts + content.out_of_scope, intents + [OUT_OF_SCOPE_INTENT] * len(content.out_of_scope)
+
+
+def make_embedder(settings: Settings) -> Any:
+    """The configured embedder behind its cache."""
+    from agents.knowledge.embed import CachedEmbedder, EmbeddingCache, MiniLmEmbedder, OpenAIEmbedder
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    inner = (
+        MiniLmEmbedder()
+        if settings.embeddings == "embedded"
+        else OpenAIEmbedder(settings.embeddings.removeprefix("openai:"))
+    )
+    return CachedEmbedder(inner, EmbeddingCache(settings.home / "embeddings.db"))
+
+
+def make_classifier(settings: Settings, content: Content, embedder: Any) -> Any:
+    """The intent classifier of this deployment: fitted when the examples changed, else loaded."""
+    from agents.triage.classifier import IntentClassifier
+
+    texts, intents = training_examples(content)
+    digest = hashlib.sha256("\n".join([embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
+    folder = settings.artefacts / f"triage-{digest}"
+    if folder.exists():
+        return IntentClassifier.load(folder, embedder)
+    classifier = IntentClassifier.fit(texts, intents, embedder)
+    classifier.save(folder)
+    return classifier
+
+
+def load_shared(settings: Settings, content: Content) -> Shared:
+    """Load the embedder, the classifier and the knowledge index of this home."""
+    from agents.knowledge.index import KnowledgeIndex
+
+    embedder = make_embedder(settings)
+    classifier = make_classifier(settings, content, embedder)
+    return Shared(embedder, classifier, KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url))
+
+
+def make_classify(classifier: Any) -> Callable[[list[str]], Awaitable[list[Guess]]]:
+    """The classifier as triage calls it: several texts at once, off the event loop."""
+
+    def guesses(texts: list[str]) -> list[Guess]:
+        return [
+            _guess(text, prediction) for text, prediction in zip(texts, classifier.predict_many(texts), strict=True)
+        ]
+
+    async def classify(texts: list[str]) -> list[Guess]:
+        return await asyncio.to_thread(guesses, texts)
+
+    return classify
+
+
+def _guess(text: str, prediction: Any) -> Guess:
+    """What was learnt as out of scope is a sign of it, not an intent of its own."""
+    foreign = dict(prediction.ranking).get(OUT_OF_SCOPE_INTENT, 0.0)
+    ranking = tuple((intent, p) for intent, p in prediction.ranking if intent != OUT_OF_SCOPE_INTENT)
+    return Guess(text, ranking, max(foreign, prediction.out_of_scope))
+
+
+def make_proposer(settings: Settings, content: Content) -> Proposer:
+    """The chain of models that the settings name."""
+    from agents.models.chain import EmbeddedProposer, EndpointProposer
+    from agents.models.embedded import EmbeddedModel
+
+    embedded = EmbeddedProposer(EmbeddedModel(content.library, content.templates))
+    if settings.model == "embedded":
+        return embedded
+    from langchain_openai import ChatOpenAI
+
+    name = settings.model.removeprefix("openai:")
+    model = ChatOpenAI(model=name, temperature=0, max_retries=0, timeout=settings.model_seconds)
+    return EndpointProposer(
+        name,
+        model,
+        embedded,
+        attempts=settings.model_attempts,
+        seconds=settings.model_seconds,
+        price_in=settings.model_price_in,
+        price_out=settings.model_price_out,
+    )
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    today: date | None = None,
+    background: bool = True,
+    shared: Shared | None = None,
+    proposer: Proposer | None = None,
+) -> AsyncIterator[Runtime]:
+    """Everything wired and started; closed at the end of the block.
+
+    `shared` takes over parts that were loaded before; `proposer` stands in for the configured model (evals, tests).
+    """
+    from agents.confidence.model import ConfidenceModel, CostModel
+    from agents.graph import build_graph
+    from tools.policy import PolicyEngine
+    from tools.sandbox.backend import SandboxBackend
+    from tools.sandbox.facts import customer_facts
+    from tools.sandbox.toolset import sandbox_tools
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        database = await Database.open(settings.database)
+        stack.push_async_callback(database.close)
+        sandbox = await SandboxBackend.open(
+            settings.sandbox_path, clock=clock, seed=settings.seed, today=today or clock().date()
+        )
+        stack.push_async_callback(sandbox.close)
+        registry = ToolRegistry(sandbox_tools(sandbox))
+        content = load_content(registry)
+        if shared is None:
+            shared = await asyncio.to_thread(load_shared, settings, content)
+        classifier, knowledge = shared.classifier, shared.knowledge
+        broadcaster = Broadcaster()
+
+        async def search(query: str, audiences: frozenset[str]) -> Any:
+            found = await knowledge.search_async(query, audiences)
+            return list(found.passages), found.relevance
+
+        async def stage_of(intent: str) -> tuple[str, float]:
+            async with database.read() as session:
+                row = await session.get(RolloutStage, intent)
+            return (row.stage, row.canary_share) if row else (settings.default_stage, 0.1)
+
+        services = Services(
+            database=database,
+            transcript=Transcript(database, clock),
+            registry=registry,
+            gate=CallGate(
+                registry, PolicyEngine.load(POLICIES), ConfidenceModel.load(), CostModel.load(PROMPTS / "costs.yaml")
+            ),
+            ledger=Ledger(database, registry, clock),
+            rules=content.rules,
+            escalation=content.escalation,
+            library=content.library,
+            templates=content.templates,
+            classify=make_classify(classifier),
+            search=search,
+            customer_facts=customer_facts(sandbox),
+            stage_of=stage_of,
+            proposer=proposer or make_proposer(settings, content),
+            system_prompt=content.system_prompt,
+            company=settings.company,
+            emit=broadcaster.tell,
+            clock=clock,
+            budgets=Budgets(model_calls=settings.turn_model_calls, seconds=settings.turn_seconds),
+        )
+        saver = await stack.enter_async_context(_checkpointer(settings, database))
+        turns = TurnRunner(services, build_graph(saver))
+        if background:
+            await turns.start()
+            stack.push_async_callback(turns.stop)
+        yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key())
+
+
+@asynccontextmanager
+async def _checkpointer(settings: Settings, database: Database) -> AsyncIterator[Any]:
+    if database.sqlite:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        async with AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db")) as saver:
+            await saver.setup()
+            yield saver
+        return
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+    url = settings.database.replace("postgresql+psycopg://", "postgresql://")
+    async with AsyncPostgresSaver.from_conn_string(url) as saver:
+        await saver.setup()
+        yield saver

@@ -1,0 +1,80 @@
+"""Settings: read once, from the environment (prefix ``HANDRAIL_``) and ``.env``."""
+
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+PROMPTS = ROOT / "prompts"
+POLICIES = ROOT / "tools" / "policies"
+
+
+class BrokenSettings(Exception):
+    """A setting cannot be used; the message names it and says how to mend it."""
+
+
+class Settings(BaseSettings):
+    """All that an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix="HANDRAIL_", env_file=".env", extra="ignore")
+
+    home: Path = Field(default=Path(".handrail"), description="Where everything is kept: database, Chroma, artefacts.")
+    database_url: str | None = Field(default=None, description="Default: SQLite in HOME. Or postgresql+psycopg://...")
+    chroma_url: str | None = Field(default=None, description="Default: embedded in HOME. Or http://host:port")
+    model: str = Field(default="embedded", pattern=r"^(embedded|openai:.+)$")
+    embeddings: str = Field(default="embedded", pattern=r"^(embedded|openai:.+)$")
+    billing: Literal["sandbox"] = "sandbox"
+    provisioning: Literal["sandbox"] = "sandbox"
+    secret_key: SecretStr | None = Field(default=None, description="Signs tokens. Default: made once, kept in HOME.")
+    company: str = "Larkspur Cloud"
+    default_stage: Literal["off", "shadow", "assist", "canary", "autonomous"] = "autonomous"
+    seed: int = 0
+    host: str = "127.0.0.1"
+    port: int = Field(default=8321, ge=0, le=65535)
+    development: bool = Field(default=True, description="Sample page, sample tokens and the sandbox company.")
+    model_seconds: float = Field(default=20.0, gt=0, description="Time limit of one model call.")
+    model_attempts: int = Field(default=2, ge=1, le=5)
+    model_price_in: float = Field(default=0.0, description="Millionths of the house currency per prompt token.")
+    model_price_out: float = Field(default=0.0, description="Millionths of the house currency per answered token.")
+    turn_seconds: float = Field(default=60.0, gt=0)
+    turn_model_calls: int = Field(default=12, ge=1)
+    max_message_chars: int = Field(default=8000, ge=100)
+
+    @classmethod
+    def read(cls, **given: object) -> "Settings":
+        """The settings. Raises `BrokenSettings` with one line that names the setting."""
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "HANDRAIL_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise BrokenSettings(f"setting {name}: {first['msg']}") from None
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.home / 'handrail.db'}"
+
+    @property
+    def artefacts(self) -> Path:
+        """Where models that were fitted here are kept."""
+        return self.home / "artefacts"
+
+    @property
+    def sandbox_path(self) -> Path:
+        """The sandbox company's own database."""
+        return self.home / "sandbox.db"
+
+    def signing_key(self) -> str:
+        """The key that signs tokens; made on first use and readable only by its owner."""
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value()
+        path = self.home / "secret.key"
+        if not path.exists():
+            self.home.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+        return path.read_text(encoding="utf-8").strip()
