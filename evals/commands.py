@@ -1,0 +1,134 @@
+"""The commands of `evals`. They join the `handrail` command through the entry-point group ``handrail.commands``."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.commands.output import BadInput, Json, emit
+
+commands = typer.Typer(help="Play recorded tickets and judge the results.", no_args_is_help=True)
+ROOT = Path(__file__).resolve().parent
+
+
+def register(cli: typer.Typer) -> None:
+    """Add `eval`, `demo` and `bench` to the command."""
+    cli.add_typer(commands, name="eval")
+    cli.command()(demo)
+    cli.command()(bench)
+
+
+@commands.command("run")
+def run_tickets(
+    tickets: Annotated[list[Path], typer.Argument(help="Files of recorded tickets, one JSON line each.")],
+    out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")],
+    workers: Annotated[int, typer.Option(min=1, help="Tickets played at the same time.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Play recorded tickets, each in a fresh world, and grade the end state of the backends."""
+    import asyncio
+
+    from app.commands.output import progress
+    from app.logs import configure
+    from app.settings import Settings
+    from evals.report import write_report
+    from evals.runner import play_all
+    from evals.summary import summarise
+    from evals.tickets import load_tickets
+    from evals.world import prepared
+
+    loaded, refused = load_tickets(tickets)
+    if not loaded:
+        raise BadInput(str(refused[0]) if refused else f"{tickets[0]}: holds no ticket")
+    configure(quiet=True)
+    begin = time.monotonic()
+
+    async def play() -> Any:
+        settings = Settings.read()
+        shared = await prepared(settings)
+        with progress("Playing tickets", len(loaded)) as advance:
+            return await play_all(loaded, shared, settings, workers=workers, on_done=lambda *_: advance())
+
+    results = asyncio.run(play())
+    summary = summarise(results, time.monotonic() - begin, [str(line) for line in refused])
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+    write_report(summary, out / "report.html", f"Recorded tickets: {', '.join(path.name for path in tickets)}")
+    emit(summary, as_json, _text(summary, out))
+
+
+@commands.command("openings")
+def openings(
+    files: Annotated[list[Path], typer.Argument(help='Files of first messages, one {"text": "..."} a line.')],
+    out: Annotated[Path, typer.Option(help="Folder for openings.csv.")],
+    sample: Annotated[int | None, typer.Option(min=1, help="Draw at most so many of each file.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Send strangers' first messages over HTTP and tabulate what happened: for messages without a right answer here."""
+    import asyncio
+    import tempfile
+
+    from app.commands.output import progress
+    from app.logs import configure
+    from app.settings import Settings
+    from evals.openings import UnusableOpenings, play_openings, read_openings, tabulate
+
+    configure(quiet=True)
+    try:
+        texts = read_openings(files, sample, seed)
+    except UnusableOpenings as error:
+        raise BadInput(str(error)) from None
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, progress("Openings", len(texts)) as advance:
+        settings = Settings.read().model_copy(update={"home": Path(home), "database_url": None})
+        figures = tabulate(asyncio.run(play_openings(texts, settings, advance)), out)
+    emit(figures, as_json, "\n".join(f"{name}: {value}" for name, value in figures.items()))
+
+
+def _text(summary: dict[str, Any], out: Path) -> str:
+    lines = [
+        f"{summary['conversations']} tickets in {summary['seconds']} s: {100 * summary['correct']:.1f} % right, "
+        f"{summary['resolved']} resolved, {summary['escalated']} escalated, "
+        f"{summary['awaiting_approval']} awaiting approval",
+        f"effects verified {summary['effects_verified']}, wrong actions {summary['wrong_actions']}, "
+        f"missed escalations {summary['missed_escalations']}, unnecessary {summary['unnecessary_escalations']}, "
+        f"lost {summary['lost']}",
+    ]
+    lines += [f"  {t['id']}: {'; '.join(t['problems'])}" for t in summary["tickets"] if not t["correct"]]
+    lines += [f"refused {line}" for line in summary["refused_lines"]]
+    return "\n".join([*lines, f"report: {out / 'report.html'}"])
+
+
+def demo(
+    out: Annotated[Path | None, typer.Option(help="Folder for summary.json and report.html.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The main job, end to end: a fresh home, the service on a free port, recorded tickets played over HTTP."""
+    import asyncio
+
+    from app.settings import Settings
+    from evals.demo import play_demo
+
+    settings = Settings.read()
+    summary = asyncio.run(play_demo(settings, out or settings.home / "demo", quiet=as_json))
+    emit(summary, as_json, _text(summary, out or settings.home / "demo"))
+    raise typer.Exit(0 if summary["lost"] == 0 and summary["wrong_actions"] == 0 else 1)
+
+
+def bench(
+    turns: Annotated[int, typer.Option(min=10, help="Turns of each kind.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Time our whole turn beside a bare LangGraph agent in the same run."""
+    import asyncio
+
+    from app.logs import configure
+    from app.settings import Settings
+    from evals.bench import measure
+
+    configure(quiet=True)
+    figures = asyncio.run(measure(Settings.read(), turns))
+    lines = [f"{name}: {value}" for name, value in figures.items()]
+    emit(figures, as_json, "\n".join(lines))

@@ -1,0 +1,141 @@
+"""The demo: a fresh home, the real service on a free port, recorded tickets played over HTTP by their customers."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+
+from app.identity import customer_token, staff_token
+from app.logs import configure
+from app.settings import Settings
+from evals.customer import SimulatedCustomer
+from evals.grading import Grade, Played, grade, normalised
+from evals.report import write_report
+from evals.runner import MAX_EXCHANGES, played_from
+from evals.serving import serving
+from evals.summary import summarise
+from evals.tickets import Ticket, load_tickets
+from evals.world import clock_from
+from tools.tool import IdentityLevel
+
+TICKETS = Path(__file__).parent / "tickets" / "development.jsonl"
+KEPT = ("artefacts", "embeddings.db")
+"""What a fresh home takes over from HOME: caches by content hash, which change no result."""
+
+
+async def play_demo(settings: Settings, out: Path, *, quiet: bool) -> dict[str, Any]:
+    """Play one ticket for each of as many customers as there are, and return the summary."""
+    configure(quiet=True)
+    console = Console(stderr=quiet, highlight=False)
+    tickets = _one_for_each_customer(load_tickets([TICKETS])[0])
+    home = _fresh_home(settings, out)
+    own = settings.model_copy(update={"home": home, "database_url": None})
+    begin = time.monotonic()
+    console.print(f"[bold]Handrail demo[/]: {len(tickets)} recorded tickets over HTTP; home {home}")
+    results: list[tuple[Ticket, Played, Grade]] = []
+    async with serving(own, clock_from(tickets[0].opened_at)) as (url, app):
+        runtime = app.state.runtime
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            for ticket in tickets:
+                before = await runtime.sandbox.dump()
+                played = await _play(ticket, client, runtime.key)
+                played.changed = normalised(await runtime.sandbox.dump(), before) != normalised(before, before)
+                verdict = grade(ticket, played)
+                results.append((ticket, played, verdict))
+                _print(console, ticket, played, verdict)
+    for name in KEPT:
+        _take_back(home / name, settings.home / name)
+    summary = summarise(results, time.monotonic() - begin)
+    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+    write_report(summary, out / "report.html", "Handrail demo")
+    return summary
+
+
+def _one_for_each_customer(tickets: list[Ticket]) -> list[Ticket]:
+    """One ticket a customer, all of the same opening day, so that no ticket meddles with another's records."""
+    chosen: dict[str, Ticket] = {}
+    day = tickets[0].opened_at.date()
+    for ticket in tickets:
+        if ticket.opened_at.date() == day:
+            chosen.setdefault(ticket.customer, ticket)
+    return list(chosen.values())
+
+
+def _fresh_home(settings: Settings, out: Path) -> Path:
+    home = out / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    for name in KEPT:
+        source = settings.home / name
+        if source.is_dir():
+            shutil.copytree(source, home / name)
+        elif source.exists():
+            shutil.copyfile(source, home / name)
+    return home
+
+
+def _take_back(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copyfile(source, target)
+
+
+async def _play(ticket: Ticket, client: httpx.AsyncClient, key: str) -> Played:
+    signed = {"Authorization": f"Bearer {customer_token(key, ticket.customer, IdentityLevel(ticket.level))}"}
+    staff = {"Authorization": f"Bearer {staff_token(key, 'demo@example.com', 'admin')}"}
+    opened = await client.post("/v1/conversations", json={"channel": ticket.channel}, headers=signed)
+    opened.raise_for_status()
+    conversation_id = opened.json()["id"]
+    customer = SimulatedCustomer(ticket)
+    text: str | None = customer.opening()
+    exchanges: list[dict[str, str]] = []
+    milliseconds: list[float] = []
+    for number in range(MAX_EXCHANGES):
+        if text is None:
+            break
+        begin = time.perf_counter()
+        answer = await client.post(
+            f"/v1/conversations/{conversation_id}/messages",
+            json={"text": text, "client_message_id": f"{ticket.id}-{number}"},
+            headers={**signed, "Prefer": "wait=30"},
+        )
+        answer.raise_for_status()
+        milliseconds.append((time.perf_counter() - begin) * 1000)
+        body = answer.json()
+        exchanges.append(
+            {"customer": text, "handrail": body.get("reply", ""), "disposition": body.get("disposition", "")}
+        )
+        text = customer.next_message(body.get("disposition", ""), body.get("asks"), body.get("offers", []))
+    record = await client.get(f"/v1/conversations/{conversation_id}", headers=staff)
+    record.raise_for_status()
+    return played_from(ticket, record.json(), exchanges, milliseconds)
+
+
+def _print(console: Console, ticket: Ticket, played: Played, verdict: Grade) -> None:
+    mark = "[green]right[/]" if verdict.correct else "[red]WRONG[/]"
+    ended = f"{played.disposition}" + (f" to {played.queue}" if played.queue else "")
+    console.print(
+        f"\n[bold]{ticket.id}[/] {ticket.customer} [cyan]{played.intent or 'no intent'}[/] -> {ended} "
+        f"({sum(played.turn_ms):.0f} ms) {mark}"
+    )
+    for exchange in played.exchanges:
+        console.print(f"  [dim]customer[/] {escape(_short(exchange['customer']))}")
+        console.print(f"  [dim]handrail[/] {escape(_short(exchange['handrail']))}")
+    console.print(f"  [dim]decided [/] {escape(_short(played.reason))}")
+    for effect in played.effects:
+        result = ", ".join(f"{name} {value}" for name, value in list((effect["result"] or {}).items())[:4])
+        console.print(f"  [dim]effect  [/] {effect['tool']}: {effect['state']}, read back: {escape(_short(result))}")
+    for problem in verdict.problems:
+        console.print(f"  [red]problem [/] {escape(problem)}")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 200 else line[:197] + "..."
