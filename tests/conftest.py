@@ -1,0 +1,97 @@
+"""What tests share: one prepared home, from which every test gets a fresh one; and a service over real HTTP."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from served import Served, serve
+
+from app.runtime import Runtime, Shared, running
+from app.settings import Settings
+from evals.world import prepared
+from records.database import migrated_copy
+
+KEY = "a key for tests that is longer than thirty-two characters"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_our_settings() -> None:
+    """A developer's own settings must not leak into a test."""
+    for name in list(os.environ):
+        if name.startswith(("HANDRAIL_", "OPENAI_")):
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose embeddings, classifier and knowledge index are made; made once, never written to by a test."""
+    import asyncio
+
+    home = tmp_path_factory.mktemp("prepared")
+    asyncio.run(prepared(Settings(home=home, secret_key=KEY)))
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared(prepared_home: Path) -> Shared:
+    """The loaded parts of the prepared home, for services within the tests' process."""
+    import asyncio
+
+    async def load() -> Shared:
+        async with running(Settings(home=prepared_home, secret_key=KEY), background=False) as runtime:
+            return runtime.shared
+
+    return asyncio.run(load())
+
+
+@pytest.fixture
+async def home(tmp_path: Path, prepared_home: Path) -> Path:
+    """A fresh home with an empty, migrated database."""
+    await migrated_copy(prepared_home / "template.db", tmp_path / "home" / "handrail.db")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def whole_home(tmp_path: Path, prepared_home: Path) -> Path:
+    """A fresh home with everything in it, for services in processes of their own."""
+    home = tmp_path / "whole"
+    home.mkdir()
+    for name in ("artefacts", "chroma"):
+        shutil.copytree(prepared_home / name, home / name)
+    for path in prepared_home.glob("embeddings.db*"):
+        shutil.copy(path, home / path.name)
+    return home
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """Settings of a fresh home."""
+    return Settings(home=home, secret_key=KEY)
+
+
+@pytest.fixture
+async def runtime(settings: Settings, shared: Shared) -> AsyncIterator[Runtime]:
+    """A running Handrail without HTTP and without its sweeper."""
+    async with running(settings, shared=shared, background=False) as started:
+        yield started
+
+
+@pytest.fixture
+async def start_service(settings: Settings, shared: Shared) -> AsyncIterator[Callable[..., Awaitable[Served]]]:
+    """Starts services over real HTTP; keywords change settings. All are stopped at the end."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**changes: object) -> Served:
+            own = settings.model_copy(update=changes)
+            return await stack.enter_async_context(serve(own, shared))
+
+        yield start
+
+
+@pytest.fixture
+async def service(start_service: Callable[..., Awaitable[Served]]) -> Served:
+    """A service over real HTTP with the embedded model."""
+    return await start_service()
