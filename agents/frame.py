@@ -17,6 +17,8 @@ class ActiveProcedure(BaseModel):
     opening: str = ""
     """The customer's words that started it: slots are looked for there too."""
     offering: bool = False
+    doubtful: bool = False
+    """Whether triage was not sure of it when it was taken up."""
 
 
 class Frame(BaseModel):

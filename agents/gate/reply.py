@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def _date_figures(text: str) -> set[str]:
     if not re.match(r"\d{4}-\d{2}-\d{2}", text):
         return set()
     try:
-        when: date = datetime.fromisoformat(text).date()
+        when = datetime.fromisoformat(text)
     except ValueError:
         return set()
     return _figures(format_date(when, "d MMMM y", locale="en_GB")) | {f"{when:%d}", f"{when:%m}", f"{when:%H:%M}"}

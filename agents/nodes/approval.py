@@ -61,7 +61,9 @@ async def _take_up(turn: TurnContext, frame: dict[str, Any] | None) -> None:
     turn.frame = Frame.model_validate(frame or {})
     turn.facts = dict(await turn.services.customer_facts(turn.customer_id))
     procedures = [turn.services.library.get(active.name) for active in turn.frame.stack]
-    turn.offered_tools = frozenset().union(*(procedure.tools for procedure in procedures))
+    turn.offered_tools = frozenset().union(
+        *(turn.services.library.tools_of(procedure.name) for procedure in procedures)
+    )
     if procedures:
         turn.queue, turn.intent = procedures[-1].queue, procedures[-1].intent
     turn.brief = Brief(

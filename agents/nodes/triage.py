@@ -11,6 +11,7 @@ from langgraph.types import Command
 from agents.brief import Brief, Route
 from agents.consent import read_answer
 from agents.gate.call import fingerprint
+from agents.procedures.slots import answers, candidates_of
 from agents.state import TurnState
 from agents.triage.route import Guess, parts_of, route
 from agents.triage.tone import sentiment, urgency
@@ -40,8 +41,10 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
                 "priority": fired.priority,
             }
             return Command(goto="escalate", update={"escalation": escalation})
-        serves = lambda intent: turn.services.library.for_intent(intent) is not None  # noqa: E731
-        chosen = Route("continue") if answer in ("yes", "no") else route(guess, part_guesses, turn.frame, serves)
+        chosen = Route("continue")
+        if answer not in ("yes", "no"):
+            topics = turn.services.library.topics
+            chosen = route(guess, part_guesses, turn.frame, topics, answers=_answers_question(turn))
         turn.triage["route"] = chosen.kind
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
@@ -50,6 +53,15 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
         return Command(goto="gate", update={"calls": calls})
     return Command(goto="retrieve")
+
+
+def _answers_question(turn: TurnContext) -> bool:
+    """Whether the message holds what the customer was just asked for."""
+    active = turn.frame.active
+    if active is None or active.waiting_for is None:
+        return False
+    slot = turn.services.library.get(active.name).slots[active.waiting_for]
+    return answers(slot, turn.text, candidates_of(slot, active), today=turn.services.clock().date())
 
 
 def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None:
@@ -119,7 +131,7 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
         procedure.name for intent in intents if (procedure := library.for_intent(intent)) is not None
     }
     procedures = [library.get(name) for name in names]
-    turn.offered_tools = frozenset().union(*(procedure.tools for procedure in procedures))
+    turn.offered_tools = frozenset().union(*(library.tools_of(procedure.name) for procedure in procedures))
     first = library.for_intent(intents[0]) if intents and chosen.kind == "start" else None
     if first is None and turn.frame.active is not None:
         first = library.get(turn.frame.active.name)

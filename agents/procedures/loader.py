@@ -11,7 +11,7 @@ from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Risk, Slot, SlotType, Step, StepKind
 from agents.procedures.replies import TemplateProblem, Templates
 
-STEP_KINDS: tuple[StepKind, ...] = ("call", "reply", "say", "escalate", "answer", "goto")
+STEP_KINDS: tuple[StepKind, ...] = ("call", "reply", "say", "escalate", "answer", "goto", "procedure")
 
 
 class BrokenProcedure(Exception):
@@ -41,6 +41,7 @@ class _StepForm(BaseModel):
     escalate: str | None = None
     answer: Literal["knowledge"] | None = None
     goto: str | None = None
+    procedure: str | None = None
     when: str | bool | None = None
     label: str | None = None
     arguments: dict[str, Any] = Field(default={}, alias="with")
@@ -72,11 +73,16 @@ def load_procedures(
     expression or text that does not parse, or has a step that can never be reached.
     """
     found: dict[str, Procedure] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(folder.glob("*.md")):
         procedure = _Reader(path, templates, tools, queues).read()
         if procedure.name in found or any(procedure.intent == other.intent for other in found.values()):
             raise BrokenProcedure(path, 2, f"another file already has the name or the intent {procedure.intent!r}")
-        found[procedure.name] = procedure
+        found[procedure.name], paths[procedure.name] = procedure, path
+    for procedure in found.values():
+        for step in procedure.steps:
+            if step.kind == "procedure" and step.target not in found:
+                raise BrokenProcedure(paths[procedure.name], step.line, f"unknown procedure {step.target!r}")
     return ProcedureLibrary(found)
 
 
@@ -193,11 +199,11 @@ class _Reader:
             save=form.save,
             declined=form.declined,
             why=form.why,
+            speaks_of=self.templates.slots_of(target) if kind in ("reply", "say") else (),
         )
-        for expression in step.expressions:
-            for slot in expression.slots:
-                if slot not in slots:
-                    raise self.fail(place, f"unknown slot {slot!r}; the slots are {', '.join(slots) or 'none'}")
+        for slot in (*step.speaks_of, *(slot for expression in step.expressions for slot in expression.slots)):
+            if slot not in slots:
+                raise self.fail(place, f"unknown slot {slot!r}; the slots are {', '.join(slots) or 'none'}")
         return step
 
     def _check_call(self, place: tuple[str | int, ...], tool: str, arguments: dict[str, Any]) -> None:
@@ -213,7 +219,7 @@ class _Reader:
         for index, step in enumerate(steps):
             if step.kind == "goto" and step.target not in labels:
                 raise self.fail(("steps", index, "goto"), f"unknown label {step.target!r}")
-            ends = step.kind in ("reply", "escalate", "answer", "goto") and step.when is None
+            ends = step.kind in ("reply", "escalate", "answer", "goto", "procedure") and step.when is None
             if ends and index + 1 < len(steps) and steps[index + 1].label is None:
                 raise self.fail(("steps", index + 1), "this step can never be reached: the one before always ends")
         if steps[-1].kind in ("call", "say") or steps[-1].when is not None:

@@ -1,9 +1,11 @@
 """A procedure: one business process, read by a language model as guidance and executed by the embedded model."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from agents.procedures.expressions import Expression
+from agents.triage.route import Topics
 
 SlotType = Literal[
     "invoice",
@@ -20,7 +22,7 @@ SlotType = Literal[
     "incident",
 ]
 Risk = Literal["information", "account", "access", "money", "compliance"]
-StepKind = Literal["call", "reply", "say", "escalate", "answer", "goto"]
+StepKind = Literal["call", "reply", "say", "escalate", "answer", "goto", "procedure"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `target` is the tool, reply, queue or label that the step names."""
+    """One step. `target` is the tool, reply, queue, label or procedure that the step names."""
 
     kind: StepKind
     target: str
@@ -52,6 +54,8 @@ class Step:
     save: str | None = None
     declined: str | None = None
     why: str = ""
+    speaks_of: tuple[str, ...] = ()
+    """The slots that its reply speaks of."""
 
     @property
     def expressions(self) -> list[Expression]:
@@ -94,6 +98,22 @@ class ProcedureLibrary:
     def for_intent(self, intent: str) -> Procedure | None:
         """The procedure that serves an intent, if one does."""
         return next((p for p in self.procedures.values() if p.intent == intent), None)
+
+    def tools_of(self, name: str) -> frozenset[str]:
+        """The tools that a procedure offers, with those of the procedures that it may go on with."""
+        reached, waiting = set[str](), [name]
+        while waiting:
+            current = waiting.pop()
+            if current not in reached:
+                reached.add(current)
+                waiting += [step.target for step in self.get(current).steps if step.kind == "procedure"]
+        return frozenset().union(*(self.get(procedure).tools for procedure in reached))
+
+    @cached_property
+    def topics(self) -> Topics:
+        """Which intents are served, for triage."""
+        procedures = self.procedures.values()
+        return Topics(frozenset(p.intent for p in procedures), frozenset(p.intent for p in procedures if p.small_talk))
 
     def examples(self) -> tuple[list[str], list[str]]:
         """(texts, intents) to learn the intents from."""

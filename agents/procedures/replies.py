@@ -1,6 +1,7 @@
 """Reply templates: sandboxed Jinja2 over JSON values, with the filters that customers' texts need."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,20 @@ def percent(value: float) -> str:
 FILTERS: dict[str, Callable[..., str]] = {"money": money, "day": day, "month": month, "percent": percent}
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """A record's fields come before the methods of a dict: `{{ incident.update }}` is the field."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
 class Templates:
     """Renders replies (files in a folder) and short texts (questions, labels, offers) that stand in other files."""
 
     def __init__(self, folder: Path) -> None:
-        self._environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+        self._environment = _Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
         self._environment.filters.update(FILTERS)
         self.sources = {path.stem: path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob("*.md"))}
         self._compiled: dict[str, Any] = {}
@@ -55,6 +65,10 @@ class Templates:
     def names(self) -> frozenset[str]:
         """The replies there are."""
         return frozenset(self.sources)
+
+    def slots_of(self, name: str) -> tuple[str, ...]:
+        """The slots that a reply speaks of."""
+        return tuple(dict.fromkeys(re.findall(r"\bslots\.([a-z_][a-z0-9_]*)", self.sources[name])))
 
     def check(self, source: str, place: str) -> None:
         """Raise `TemplateProblem` where the template does not parse."""

@@ -17,9 +17,11 @@ from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import TemplateProblem, Templates
-from agents.procedures.slots import Found, Several, find, identity
+from agents.procedures.slots import Found, Several, candidates_of, find, identity
 
 MAX_ASKED = 2
+SURE = 0.6
+"""Probability of an intent below which its first question is the only one: then a person, not a guess."""
 RELEVANT = 0.5
 """Retrieval relevance from which a passage may be quoted as an answer."""
 
@@ -187,25 +189,32 @@ class ProcedureRun:
         first, *rest = substantial or known
         self.frame.pending += rest
         self.frame.clarifying = []
-        self._push(*first)
+        doubtful = len(known) == 1 and dict(self.brief.ranking).get(first[0], 1.0) < SURE
+        self._push(*first, doubtful=doubtful)
 
-    def _push(self, intent: str, words: str) -> None:
+    def _push(self, intent: str, words: str, *, doubtful: bool = False) -> None:
         procedure = self.library.for_intent(intent)
         if procedure is None:
             return
         self.frame.stack = [active for active in self.frame.stack if active.name != procedure.name][-2:]
-        self.frame.stack.append(ActiveProcedure(name=procedure.name, opening=words))
+        self.frame.stack.append(ActiveProcedure(name=procedure.name, opening=words, doubtful=doubtful))
         self._consumed = True
 
     def _clarify(self) -> None:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:3]
-        self.frame.failed_turns += 1
+        self._not_understood()
         self.frame.clarifying = intents
         topics = [self.library.for_intent(intent).title for intent in intents]  # type: ignore[union-attr]
         raise _Stop(Speech(self._system("system_clarify", topics=topics), "question"))
 
-    def _out_of_scope(self) -> None:
+    def _not_understood(self) -> None:
+        """The customer is asked once; whoever is not understood a second time gets a person, not a guess."""
         self.frame.failed_turns += 1
+        if self.frame.failed_turns > 1:
+            raise _Stop(self._hand_over(self._queue(), "the request was not understood, also after a question"))
+
+    def _out_of_scope(self) -> None:
+        self._not_understood()
         raise _Stop(Speech(self._system("system_out_of_scope"), "question"))
 
     # Carrying out the active procedure
@@ -225,11 +234,17 @@ class ProcedureRun:
                 case "call":
                     yield from self._call(active, step)
                 case "say":
+                    yield from self._fill_all(active, step.speaks_of)
                     self.spoken.append(self.templates.reply(step.target, self._names(active)))
                 case "goto":
                     active.position = next(i for i, s in enumerate(procedure.steps) if s.label == step.target)
                     continue
+                case "procedure":
+                    self.frame.stack.pop()
+                    self._push(self.library.get(step.target).intent, active.opening)
+                    raise _TopicChange
                 case "reply":
+                    yield from self._fill_all(active, step.speaks_of)
                     self.spoken.append(self.templates.reply(step.target, self._names(active)))
                     return
                 case "answer":
@@ -254,10 +269,13 @@ class ProcedureRun:
             active.saved[step.save] = outcome.result
 
     def _evaluate(self, active: ActiveProcedure, expression: Expression) -> Generator[Call, Outcome, Any]:
-        for name in expression.slots:
+        yield from self._fill_all(active, expression.slots)
+        return expression.evaluate(self._names(active))
+
+    def _fill_all(self, active: ActiveProcedure, slots: tuple[str, ...]) -> Generator[Call, Outcome, None]:
+        for name in slots:
             if name not in active.slots:
                 yield from self._fill(active, self._procedure(active).slots[name], asked=False)
-        return expression.evaluate(self._names(active))
 
     def _fill(self, active: ActiveProcedure, slot: Slot, *, asked: bool) -> Generator[Call, Outcome, None]:
         candidates = yield from self._candidates(active, slot)
@@ -301,19 +319,17 @@ class ProcedureRun:
         return self._candidates_so_far(active, slot)
 
     def _candidates_so_far(self, active: ActiveProcedure, slot: Slot) -> list[dict[str, Any]] | None:
-        result = active.saved.get(f"_{slot.name}")
-        if result is None:
-            return None
-        items = next((value for value in result.values() if isinstance(value, list)), [])
-        if slot.where is None:
+        items = candidates_of(slot, active)
+        if items is None or slot.where is None:
             return items
         return [item for item in items if slot.where.evaluate({**self._names(active), "item": item})]
 
     def _ask(self, active: ActiveProcedure, slot: Slot, options: list[dict[str, Any]] | None) -> None:
         count = active.asked.get(slot.name, 0) + 1
         active.asked[slot.name] = count
-        if count > MAX_ASKED:
-            why = f"asked {MAX_ASKED} times without an answer: {slot.name.replace('_', ' ')}"
+        most = 1 if active.doubtful else MAX_ASKED
+        if count > most:
+            why = f"asked {most}x without an answer: {slot.name.replace('_', ' ')}"
             raise _Stop(self._hand_over(self._procedure(active).queue, why))
         active.waiting_for = slot.name
         question = self.templates.text(slot.ask, self._names(active), f"question of slot {slot.name}")

@@ -9,11 +9,18 @@ from typing import Any
 from rapidfuzz import fuzz
 
 from agents.consent import read_answer
+from agents.frame import ActiveProcedure
 from agents.procedures.procedure import Slot
 from tools.provenance import NUMBER_WORDS, numbers_in
 
 MONTHS = "january february march april may june july august september october november december".split()
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
+
+_NEGATED = re.compile(
+    r"[,;]?\s*\b(?:and\s+)?(?:not|instead of|rather than)\s+(?:the\s+|for\s+|in\s+|from\s+)*"
+    r"[\w.#'@-]+(?:\s+one\b)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ def find(
     `asked` says that the slot was just asked for, so a bare "the second" or a bare name counts. `current` is the value
     so far: "the other one" means another.
     """
+    if candidates is not None or slot.type in ("count", "month"):
+        text = without_negated(text)
     if candidates is not None:
         return _candidate(slot, text, candidates, asked=asked, today=today, current=current)
     match slot.type:
@@ -62,6 +71,24 @@ def find(
             return _free_text(text, asked)
 
 
+def answers(slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, *, today: date) -> bool:
+    """Whether a message gives `slot` a value of its own; free text could be anything and so proves nothing."""
+    if slot.type == "text" or (candidates is None and slot.source is not None):
+        return False
+    return isinstance(find(slot, text, candidates, asked=True, today=today), Found)
+
+
+def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] | None:
+    """The records that `slot` chooses from, as looked up when it was asked for; None before that."""
+    result = active.saved.get(f"_{slot.name}")
+    return None if result is None else next((value for value in result.values() if isinstance(value, list)), [])
+
+
+def without_negated(text: str) -> str:
+    """The text less what it rules out: "september, not october" becomes "september"."""
+    return _NEGATED.sub(" ", text)
+
+
 def _choice(slot: Slot, text: str) -> Found | None:
     low = _plain(text)
     hits = [
@@ -74,8 +101,7 @@ def _choice(slot: Slot, text: str) -> Found | None:
 
 
 def _count(text: str) -> Found | None:
-    low = re.sub(r"\b(?:not|instead of|rather than)\s+\w+", " ", text.lower())
-    low = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", low)
+    low = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", text.lower())
     if digits := re.search(r"(?<![\w.,-])(\d{1,4})(?![\w.,-]*\d)", low):
         return Found(int(digits[1]))
     for word, number in NUMBER_WORDS.items():
@@ -103,7 +129,8 @@ def _candidate(
         if len(others) == 1:
             return Found(identity(slot, others[0]))
         candidates = others or candidates
-    scores = [(_likeness(item, text, low, today), item) for item in candidates]
+    kinds = {_plain(item["kind"]) for item in candidates if isinstance(item.get("kind"), str)}
+    scores = [(_likeness(item, text, low, today, kinds), item) for item in candidates]
     best = max((score for score, _ in scores), default=0.0)
     if best > 0:
         fitting = [item for score, item in scores if score >= best - 1e-9]
@@ -132,7 +159,7 @@ def _ordinal(low: str, count: int, asked: bool) -> int | None:
     return None
 
 
-def _likeness(item: dict[str, Any], text: str, low: str, today: date) -> float:
+def _likeness(item: dict[str, Any], text: str, low: str, today: date, kinds: set[str]) -> float:
     score = 0.0
     numbers = numbers_in(text)
     for key, value in item.items():
@@ -148,11 +175,11 @@ def _likeness(item: dict[str, Any], text: str, low: str, today: date) -> float:
             continue
         if not isinstance(value, str) or not value:
             continue
-        score += _text_likeness(key, value, text, low, today)
+        score += _text_likeness(key, value, text, low, today, kinds)
     return score
 
 
-def _text_likeness(key: str, value: str, text: str, low: str, today: date) -> float:
+def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds: set[str]) -> float:
     plain = _plain(value)
     if re.fullmatch(r"\d{4}-\d{2}(-\d{2}.*)?", value):
         exact = len(value) > 7 and date.fromisoformat(value[:10]) in dates_in(text, today)
@@ -161,14 +188,15 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date) -> fl
         return (
             1.0 if key in ("issued_on", "period", "month", "paid_on") and value[:7] in months_in(text, today) else 0.0
         )
-    if re.search(rf"(?<![\w.]){re.escape(plain)}(?![\w])", low):
+    plural = "s?" if key == "kind" else ""
+    if re.search(rf"(?<![\w.]){re.escape(plain)}{plural}(?![\w])", low):
         return 4.0 if key in ("id", "number", "email", "invoice_id") else 3.0
     if key == "number" and re.search(rf"(?<!\d){re.escape(plain.lstrip('0'))}(?!\d)", low):
         return 2.5
     if key in ("last4", "card_last4") and plain in low:
         return 2.0
     if key in ("name", "title", "email", "kind"):
-        words = [word for word in re.findall(r"[\w]+", plain.split("@")[0]) if len(word) > 2]
+        words = [w for w in re.findall(r"\w+", plain.split("@")[0]) if len(w) > 2 and (key == "kind" or w not in kinds)]
         spoken = re.findall(r"\w+", low)
         hits = sum(
             any(word == said or (len(word) > 4 and fuzz.ratio(word, said) >= 85) for said in spoken) for word in words

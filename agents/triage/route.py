@@ -14,6 +14,23 @@ CHANGE = 0.7
 SECOND = 0.6
 """Probability from which a part of a message is a request of its own."""
 OUT_OF_SCOPE = 0.6
+LIKELY = 0.08
+"""Probability from which an intent is named when the customer is asked which one they mean."""
+MENTIONED = 0.02
+"""Probability in the whole message from which a part that merely states something counts as a request of its own."""
+ANSWER_WORDS = 8
+"""A message of so few words that holds what was asked for is the answer, whatever else it looks like."""
+
+_ASKS = re.compile(
+    r"\?|\b(please|pls|plz|can|could|would|will you|may|want|wants|wanted|need|needs|like to|wish|how|what|when|where|"
+    r"which|who|why|do you|does|is there|are there|let me|let us|let's|i'd|we'd|must|should|shall|also|then)\b",
+    re.IGNORECASE,
+)
+_STATES = re.compile(
+    r"\b(am|is|are|was|were|isn't|aren't|wasn't|weren't|has|have|had|hasn't|haven't|got|did|didn't|used|use|uses|paid|"
+    r"said|told|never|only|because|since)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -37,16 +54,21 @@ def parts_of(text: str) -> list[str]:
     return parts if len(parts) > 1 else []
 
 
-def route(guess: Guess, parts: Sequence[Guess], frame: Frame, serves: Callable[[str], bool]) -> Route:
-    """Decide on the route.
+@dataclass(frozen=True)
+class Topics:
+    """What the procedures say of an intent."""
 
-    `serves` says whether a procedure serves an intent (other intents, such as ``contract_dispute``, only raise
-    triggers).
-    """
+    served: frozenset[str]
+    """Intents that a procedure serves; others, such as ``contract_dispute``, only raise triggers."""
+    small_talk: frozenset[str] = frozenset()
+
+
+def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *, answers: bool = False) -> Route:
+    """Decide on the route. `answers`: the message holds what the customer was just asked for."""
     intent, probability = guess.best
-    active = frame.active
-    if active is not None:
-        short = len(guess.text.split()) <= 2
+    serves = topics.served.__contains__
+    if frame.active is not None:
+        short = len(guess.text.split()) <= (ANSWER_WORDS if answers else 2)
         if not short and probability >= CHANGE and guess.out_of_scope < OUT_OF_SCOPE and serves(intent):
             return Route("start", _requests(guess, parts, serves))
         return Route("continue")
@@ -57,16 +79,26 @@ def route(guess: Guess, parts: Sequence[Guess], frame: Frame, serves: Callable[[
     several = _requests(guess, parts, serves)
     if len(several) > 1:
         return Route("start", several)
-    likely = tuple((name, guess.text) for name, p in guess.ranking[:3] if serves(name) and p >= 0.08)
-    return Route("clarify", likely) if likely else Route("out_of_scope")
+    if intent in topics.small_talk and probability >= LIKELY:
+        return Route("start", ((intent, guess.text),))
+    likely = [name for name, p in guess.ranking[:5] if serves(name) and p >= LIKELY and name not in topics.small_talk]
+    return Route("clarify", tuple((name, guess.text) for name in likely[:3])) if likely else Route("out_of_scope")
+
+
+def merely_states(text: str) -> bool:
+    """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
+    plain = text.replace("’", "'")
+    return _STATES.search(plain) is not None and _ASKS.search(plain) is None
 
 
 def _requests(guess: Guess, parts: Sequence[Guess], serves: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:
     """The requests in a message: those of its parts that are clear, or the whole."""
     found: dict[str, str] = {}
+    mentioned = dict(guess.ranking)
     for part in parts:
         intent, probability = part.best
-        if probability >= SECOND and part.out_of_scope < OUT_OF_SCOPE and serves(intent):
+        background = merely_states(part.text) and mentioned.get(intent, 0.0) < MENTIONED
+        if probability >= SECOND and part.out_of_scope < OUT_OF_SCOPE and serves(intent) and not background:
             found[intent] = f"{found[intent]} {part.text}" if intent in found else part.text
     whole, probability = guess.best
     if probability >= START and serves(whole) and whole not in found and len(found) < 2:

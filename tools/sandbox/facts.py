@@ -26,6 +26,7 @@ async def _facts(account: Account) -> Mapping[str, Any]:
     return {
         "company": customer.company,
         "contact_name": customer.contact_name,
+        "contact_email": customer.contact_email,
         "plan": customer.plan,
         "currency": customer.currency,
         "status": customer.status,
