@@ -37,6 +37,8 @@ class Shared:
     embedder: Any
     classifier: Any
     knowledge: Any
+    content: "Content | None" = None
+    policies: Any = None
 
 
 @dataclass
@@ -123,10 +125,12 @@ def make_classifier(settings: Settings, content: Content, embedder: Any) -> Any:
 def load_shared(settings: Settings, content: Content) -> Shared:
     """Load the embedder, the classifier and the knowledge index of this home."""
     from agents.knowledge.index import KnowledgeIndex
+    from tools.policy import PolicyEngine
 
     embedder = make_embedder(settings)
     classifier = make_classifier(settings, content, embedder)
-    return Shared(embedder, classifier, KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url))
+    knowledge = KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url)
+    return Shared(embedder, classifier, knowledge, content, PolicyEngine.load(POLICIES))
 
 
 def make_classify(classifier: Any) -> Callable[[list[str]], Awaitable[list[Guess]]]:
@@ -203,7 +207,7 @@ async def running(
         )
         stack.push_async_callback(sandbox.close)
         registry = ToolRegistry(sandbox_tools(sandbox))
-        content = load_content(registry)
+        content = shared.content if shared and shared.content else load_content(registry)
         if shared is None:
             shared = await asyncio.to_thread(load_shared, settings, content)
         classifier, knowledge = shared.classifier, shared.knowledge
@@ -223,7 +227,10 @@ async def running(
             transcript=Transcript(database, clock),
             registry=registry,
             gate=CallGate(
-                registry, PolicyEngine.load(POLICIES), ConfidenceModel.load(), CostModel.load(PROMPTS / "costs.yaml")
+                registry,
+                shared.policies or PolicyEngine.load(POLICIES),
+                ConfidenceModel.load(),
+                CostModel.load(PROMPTS / "costs.yaml"),
             ),
             ledger=Ledger(database, registry, clock),
             rules=content.rules,

@@ -1,8 +1,8 @@
 """The demo: a fresh home, the real service on a free port, recorded tickets played over HTTP by their customers."""
 
 import json
-import shutil
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from app.identity import customer_token, staff_token
 from app.logs import configure
 from app.settings import Settings
 from evals.customer import SimulatedCustomer
-from evals.grading import Grade, Played, grade, normalised
+from evals.demo_home import home_for, leave
+from evals.grading import Grade, Played, grade
 from evals.report import write_report
 from evals.runner import MAX_EXCHANGES, played_from
 from evals.serving import serving
@@ -24,67 +25,50 @@ from evals.world import clock_from
 from tools.tool import IdentityLevel
 
 TICKETS = Path(__file__).parent / "tickets" / "development.jsonl"
-KEPT = ("artefacts", "embeddings.db")
-"""What a fresh home takes over from HOME: caches by content hash, which change no result."""
+OF_EACH_INTENT = 2
 
 
 async def play_demo(settings: Settings, out: Path, *, quiet: bool) -> dict[str, Any]:
-    """Play one ticket for each of as many customers as there are, and return the summary."""
+    """Play tickets of many kinds, each of another customer, and return the summary."""
     configure(quiet=True)
     console = Console(stderr=quiet, highlight=False)
-    tickets = _one_for_each_customer(load_tickets([TICKETS])[0])
-    home = _fresh_home(settings, out)
+    tickets = _a_few_of_each_kind(load_tickets([TICKETS])[0])
+    home = home_for(settings, out)
     own = settings.model_copy(update={"home": home, "database_url": None})
     begin = time.monotonic()
     console.print(f"[bold]Handrail demo[/]: {len(tickets)} recorded tickets over HTTP; home {home}")
     results: list[tuple[Ticket, Played, Grade]] = []
     async with serving(own, clock_from(tickets[0].opened_at)) as (url, app):
         runtime = app.state.runtime
+        before = await runtime.sandbox.dump()
         async with httpx.AsyncClient(base_url=url, timeout=60) as client:
             for ticket in tickets:
-                before = await runtime.sandbox.dump()
                 played = await _play(ticket, client, runtime.key)
-                played.changed = normalised(await runtime.sandbox.dump(), before) != normalised(before, before)
+                after = await runtime.sandbox.dump()
+                played.changed = after != before
+                before = after
                 verdict = grade(ticket, played)
                 results.append((ticket, played, verdict))
                 _print(console, ticket, played, verdict)
-    for name in KEPT:
-        _take_back(home / name, settings.home / name)
+    leave(home, settings, out, conversations=len(results))
     summary = summarise(results, time.monotonic() - begin)
     (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
     write_report(summary, out / "report.html", "Handrail demo")
     return summary
 
 
-def _one_for_each_customer(tickets: list[Ticket]) -> list[Ticket]:
-    """One ticket a customer, all of the same opening day, so that no ticket meddles with another's records."""
+def _a_few_of_each_kind(tickets: list[Ticket]) -> list[Ticket]:
+    """One ticket a customer, so that no ticket meddles with another's records; all of the same month."""
     chosen: dict[str, Ticket] = {}
-    day = tickets[0].opened_at.date()
+    of_kind: Counter[str] = Counter()
+    month = tickets[0].opened_at.strftime("%Y-%m")
     for ticket in tickets:
-        if ticket.opened_at.date() == day:
-            chosen.setdefault(ticket.customer, ticket)
+        kind = ticket.expected.intent or f"none, {ticket.expected.dispositions}"
+        fits = ticket.opened_at.strftime("%Y-%m") == month and of_kind[kind] < OF_EACH_INTENT
+        if fits and ticket.customer not in chosen:
+            chosen[ticket.customer] = ticket
+            of_kind[kind] += 1
     return list(chosen.values())
-
-
-def _fresh_home(settings: Settings, out: Path) -> Path:
-    home = out / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    for name in KEPT:
-        source = settings.home / name
-        if source.is_dir():
-            shutil.copytree(source, home / name)
-        elif source.exists():
-            shutil.copyfile(source, home / name)
-    return home
-
-
-def _take_back(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.exists():
-        shutil.copyfile(source, target)
 
 
 async def _play(ticket: Ticket, client: httpx.AsyncClient, key: str) -> Played:

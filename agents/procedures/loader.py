@@ -11,6 +11,8 @@ from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Risk, Slot, SlotType, Step, StepKind
 from agents.procedures.replies import TemplateProblem, Templates
 
+_FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 STEP_KINDS: tuple[StepKind, ...] = ("call", "reply", "say", "escalate", "answer", "goto", "procedure")
 
 
@@ -122,8 +124,9 @@ class _Reader:
             raise BrokenProcedure(self.path, 1, "the file must begin with front matter between two lines of ---")
         front, _, guidance = text[4:].partition("\n---")
         try:
-            node = yaml.compose(front, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(front)
+            loader = _FastLoader(front)
+            node = loader.get_single_node()
+            content = loader.construct_document(node) if node is not None else None
         except yaml.MarkedYAMLError as error:
             line = (error.problem_mark.line if error.problem_mark else 0) + 2
             raise BrokenProcedure(self.path, line, f"not valid YAML: {error.problem}") from None
