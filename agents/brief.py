@@ -6,7 +6,8 @@ from typing import Any, Literal
 from agents.frame import Frame
 from agents.knowledge.passage import Passage
 
-RouteKind = Literal["continue", "start", "clarify", "out_of_scope"]
+RouteKind = Literal["continue", "resume", "start", "clarify", "out_of_scope"]
+"""`resume`: the message changes something about the matter that was settled last."""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,16 @@ def read_answer(text: str, offer: str) -> Answer:
     return "other"
 
 
+def rules_out(text: str) -> bool:
+    """Whether a message says that what was offered shall not be done ("don't cancel", "something else instead")."""
+    return re.search(r"\b(do not|don'?t|dont|instead|rather|not that)\b", text.replace("’", "'").lower()) is not None
+
+
+def leans_to_yes(text: str) -> bool:
+    """Whether a message begins with a yes, whatever follows."""
+    return _YES.match(text.strip().replace("’", "'")) is not None
+
+
 def _foreign_figures(text: str, offer: str) -> bool:
     return bool(set(re.findall(r"\d+", text)) - set(re.findall(r"\d+", offer)))
 

@@ -28,6 +28,11 @@ class Frame(BaseModel):
     pending: list[tuple[str, str]] = Field(default_factory=list)
     """(intent, words) of further requests in a message, served after the active one."""
     clarifying: list[str] = Field(default_factory=list)
+    """Intents between which the customer was asked to choose."""
+    clarified_words: str = ""
+    """What the customer had said when they were asked."""
+    last: ActiveProcedure | None = None
+    """The matter that was settled last: "no, the one before" is about it."""
     failed_turns: int = 0
     declined_offers: int = 0
 

@@ -156,6 +156,6 @@ async def begin(services: Services, start: TurnStart) -> TurnContext:
     for step in start.steps:
         name, result = step.payload.get("tool", ""), step.payload.get("result")
         if result is not None and name in services.registry:
-            evidence.add_result(name, services.registry.get(name).result.model_validate(result))
+            evidence.add_earlier(name, services.registry.get(name).result, result)
     frame = Frame.model_validate(start.conversation.frame or {})
     return TurnContext(services=services, start=start, frame=frame, evidence=evidence)

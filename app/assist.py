@@ -41,7 +41,7 @@ async def suggest(runtime: Runtime, messages: list[dict[str, str]], facts: dict[
     check = check_reply(
         text,
         services.rules,
-        figures=known_figures([words, *(p.text for p in passages)], [facts]),
+        figures=lambda: known_figures([words, *(p.text for p in passages)], [facts]),
         evidence_text=" ".join([words, *(p.text for p in passages)]),
         verified_tools=frozenset(),
         handed_off=True,

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Database:
         self._writer = engine.execution_options(handrail_write=True)
         # Each query of a reading session sees the latest commit; without BEGIN and ROLLBACK a look-up is one statement.
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # SQLite has one writer at a time: within this process they queue up here instead of polling for its lock.
+        self._turn_to_write = asyncio.Lock() if self.sqlite else nullcontext()
 
     @classmethod
     async def open(cls, url: str, *, migrate: bool = True) -> "Database":
@@ -62,7 +64,11 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end of the block, rolled back by an exception."""
-        async with AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session, session.begin():
+        async with (
+            self._turn_to_write,
+            AsyncSession(self._writer, expire_on_commit=False, autoflush=False) as session,
+            session.begin(),
+        ):
             yield session
 
     async def close(self) -> None:

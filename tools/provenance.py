@@ -64,10 +64,20 @@ class Evidence:
     constants: dict[tuple[str, Any], str] = field(default_factory=dict)
     results: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """(tool, result as JSON), for the checks of a reply."""
+    _unread: list[tuple[str, type[BaseModel], dict[str, Any]]] = field(default_factory=list)
+    """Earlier results, read when the first value is traced: most turns trace none."""
 
     def add_result(self, tool: str, result: BaseModel) -> None:
         """Index a tool's result about this customer."""
         self.results.append((tool, result.model_dump(mode="json")))
+        self._index(tool, result)
+
+    def add_earlier(self, tool: str, model: type[BaseModel], result: dict[str, Any]) -> None:
+        """Take in a result of an earlier turn, as it was recorded."""
+        self.results.append((tool, result))
+        self._unread.append((tool, model, result))
+
+    def _index(self, tool: str, result: BaseModel) -> None:
         for leaf in typed_values(result):
             place = f"{tool}: {leaf.path}"
             if leaf.foreign:
@@ -77,6 +87,9 @@ class Evidence:
 
     def trace(self, kind: str | None, value: Any) -> Trace:
         """The most trusted origin that backs `value` as a `kind`."""
+        while self._unread:
+            tool, model, result = self._unread.pop(0)
+            self._index(tool, model.model_validate(result))
         if said_in := next((m for m, text in reversed(self.customer_texts) if says(text, kind, value)), None):
             return Trace(Origin.CUSTOMER, f"message {said_in}")
         if kind is not None and (place := self.records.get((kind, value))):

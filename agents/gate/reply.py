@@ -1,7 +1,7 @@
 """The gate for replies: figures must be in the evidence, claims must be true, secrets and strangers stay out."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ def check_reply(
     text: str,
     rules: ReplyRules,
     *,
-    figures: set[str],
+    figures: Callable[[], set[str]],
     evidence_text: str,
     verified_tools: frozenset[str],
     handed_off: bool,
@@ -86,12 +86,13 @@ def check_reply(
     for found in (*_ADDRESS.findall(text), *_IDENTIFIER.findall(text)):
         if found.rstrip(".,") not in evidence_text:
             return Check("reply", Ruling.REFUSED, f"the reply names {found}, which is not in the evidence")
-    stray = _figures(_ADDRESS.sub(" ", _LIST_NUMBER.sub(" ", text))) - figures
+    said = _figures(_ADDRESS.sub(" ", _LIST_NUMBER.sub(" ", text)))
+    stray = said - figures() if said else said
     if stray:
         return Check(
             "reply", Ruling.REFUSED, f"the reply holds figures that are not in the evidence: {', '.join(sorted(stray))}"
         )
-    return Check("reply", figures={"figures_checked": len(_figures(text))})
+    return Check("reply", figures={"figures_checked": len(said)})
 
 
 def _figures(text: str) -> set[str]:

@@ -23,6 +23,8 @@ from agents.procedures.replies import Templates
 from agents.procedures.run import Call, Outcome, ProcedureRun, Speech
 
 BRIEF = "brief"
+CHANGED = "changed"
+"""Set on the outcome of a call that may have changed something."""
 
 
 class EmbeddedModel(BaseChatModel):
@@ -60,11 +62,15 @@ class EmbeddedModel(BaseChatModel):
         run = ProcedureRun(brief, self.library, self.templates)
         proposals = run.turn()
         calls = 0
+        known: dict[str, Outcome] = {}
+        """What was looked up, as long as nothing was changed since."""
         try:
             proposal = next(proposals)
-            while outcomes[_key(proposal)]:
+            while outcomes[key := _key(proposal)] or key in known:
+                outcome = outcomes[key].popleft() if outcomes[key] else known[key]
+                known = {} if outcome.changed else {**known, key: outcome}
                 calls += 1
-                proposal = proposals.send(outcomes[_key(proposal)].popleft())
+                proposal = proposals.send(outcome)
         except StopIteration as end:
             return _spoken(end.value, run)
         return AIMessage(
@@ -90,10 +96,11 @@ def _outcomes(messages: list[BaseMessage]) -> dict[str, deque[Outcome]]:
             for call in message.tool_calls:
                 calls[call["id"] or ""] = _key(Call(from_wire(call["name"]), call["args"]))
         elif isinstance(message, ToolMessage):
-            failed = message.status == "error"
-            outcome = (
-                Outcome(problem=str(message.content)) if failed else Outcome(result=json.loads(str(message.content)))
-            )
+            changed = bool(message.additional_kwargs.get(CHANGED))
+            if message.status == "error":
+                outcome = Outcome(problem=str(message.content), changed=changed)
+            else:
+                outcome = Outcome(result=json.loads(str(message.content)), changed=changed)
             found[calls.get(message.tool_call_id, "")].append(outcome)
     return found
 

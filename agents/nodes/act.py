@@ -39,6 +39,7 @@ async def act(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Litera
         try:
             answer = await turn.services.proposer.propose(messages_for(turn), tools_for(turn))
         except ModelUnavailable as error:
+            turn.step("model", model="none", note=str(error))
             return hand_over(turn, f"no model could answer: {error}")
     turn.model_calls += 1
     turn.model = answer.model
@@ -53,6 +54,7 @@ async def act(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Litera
         calls=[{"tool": from_wire(c["name"]), "arguments": c["args"]} for c in message.tool_calls],
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
+        cost_micros=answer.cost_micros,
         note=answer.note,
     )
     metadata = message.response_metadata

@@ -50,10 +50,10 @@ async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Com
         turn.approvals = marks
         known = {fingerprint(offer.tool, offer.arguments): offer for offer in turn.start.offers}
         turn.accepted = {mark: known[mark] for mark in marks if mark in known}
-        return Command(goto="gate", update={"calls": calls})
+        return Command(goto="gate", update={"calls": calls, "approval_id": None})
     reply = turn.services.templates.reply("system_approval_denied", {"comment": decision.get("comment", "")})
     await finish(turn, Disposition.AWAITING_CUSTOMER, reply, frame=None)
-    return Command(goto="__end__")
+    return Command(goto="__end__", update={"approval_id": None})
 
 
 async def _take_up(turn: TurnContext, frame: dict[str, Any] | None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.runtime import Runtime
 
+from agents.models.embedded import CHANGED
 from agents.models.names import to_wire
 from agents.state import TurnState
 from agents.turn import TurnContext
@@ -64,10 +65,13 @@ def _note(turn: TurnContext, call: dict[str, Any], result: Result | None, proble
     if not known:
         proposed = {"name": to_wire(call["tool"]), "args": call["arguments"], "id": call["id"]}
         turn.scratch.append(AIMessage(content="", tool_calls=[proposed]))  # type: ignore[list-item]
+    tool = turn.judged[call["id"]].tool
+    marks = {CHANGED: tool is not None and tool.effect is not None}
     if result is not None:
         turn.evidence.add_result(call["tool"], result)
         content = json.dumps(shown, ensure_ascii=False)
-        turn.scratch.append(ToolMessage(content, tool_call_id=call["id"]))
+        turn.scratch.append(ToolMessage(content, tool_call_id=call["id"], additional_kwargs=marks))
     else:
         turn.tool_errors += 1
-        turn.scratch.append(ToolMessage(problem, tool_call_id=call["id"], status="error"))
+        failed = ToolMessage(problem, tool_call_id=call["id"], status="error", additional_kwargs=marks)
+        turn.scratch.append(failed)

@@ -300,7 +300,7 @@ def _correction(reason: str) -> Any:
 
 def _check(turn: TurnContext, text: str) -> Check:
     evidence = turn.evidence
-    texts = [t for _, t in (*evidence.customer_texts, *evidence.knowledge_texts, *evidence.foreign_texts)]
+    texts = [t for _, t in (*evidence.customer_texts, *evidence.knowledge_texts)]
     texts += [message.text for message in turn.start.messages if message.role != "customer"]
     texts += [turn.brief.today if turn.brief else "", *(offer.text for offer in turn.start.offers)]
     results: list[Any] = [result for _, result in evidence.results]
@@ -308,7 +308,7 @@ def _check(turn: TurnContext, text: str) -> Check:
     return check_reply(
         text,
         turn.services.rules,
-        figures=known_figures(texts, [*results, turn.brief.today if turn.brief else ""]),
+        figures=lambda: known_figures(texts, [*results, turn.brief.today if turn.brief else ""]),
         evidence_text=" ".join([*texts, json.dumps(results, ensure_ascii=False, default=str)]),
         verified_tools=turn.verified_tools(),
         handed_off=turn.start.handoff is not None,

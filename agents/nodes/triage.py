@@ -9,13 +9,19 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import read_answer
+from agents.consent import leans_to_yes, read_answer
 from agents.gate.call import fingerprint
-from agents.procedures.slots import answers, candidates_of
+from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
 from agents.triage.route import Guess, parts_of, route
 from agents.triage.tone import sentiment, urgency
 from agents.turn import TurnContext
+
+FEW_WORDS = 4
+SURE = 0.9
+"""While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
+SHORT = 15
+"""Words up to which a message may be a correction of the matter that was settled last."""
 
 
 async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["escalate", "gate", "retrieve"]]:
@@ -43,8 +49,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
             return Command(goto="escalate", update={"escalation": escalation})
         chosen = Route("continue")
         if answer not in ("yes", "no"):
-            topics = turn.services.library.topics
-            chosen = route(guess, part_guesses, turn.frame, topics, answers=_answers_question(turn))
+            chosen = _route(turn, guess, part_guesses)
         turn.triage["route"] = chosen.kind
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
@@ -53,6 +58,21 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
         return Command(goto="gate", update={"calls": calls})
     return Command(goto="retrieve")
+
+
+def _route(turn: TurnContext, guess: Guess, parts: list[Guess]) -> Route:
+    """What the message is about, given what the conversation is at."""
+    library, frame, today = turn.services.library, turn.frame, turn.services.clock().date()
+    if frame.active is not None and frame.active.offering and leans_to_yes(turn.text):
+        return Route("continue")  # a yes with a condition is about the offer
+    if frame.clarifying and len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE:
+        return Route("continue")
+    chosen = route(guess, parts, frame, library.topics, answers=_answers_question(turn))
+    if chosen.kind in ("clarify", "out_of_scope") and frame.last is not None:
+        last = frame.last
+        if len(turn.text.split()) <= SHORT and revisions(library.get(last.name), last, turn.text, today):
+            return Route("resume")
+    return chosen
 
 
 def _answers_question(turn: TurnContext) -> bool:
@@ -75,6 +95,8 @@ def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None
     if not open_offers:
         return None
     answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
+    if answer == "no" and _revises_offer(turn):
+        answer = "other"
     now = turn.services.clock()
     for offer in open_offers:
         offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
@@ -82,6 +104,15 @@ def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None
     if answer == "yes":
         turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in open_offers}
     return answer
+
+
+def _revises_offer(turn: TurnContext) -> bool:
+    """Whether a no names another value ("no wait, business is enough"): then it asks for another offer."""
+    active = turn.frame.active
+    if active is None:
+        return False
+    procedure = turn.services.library.get(active.name)
+    return bool(revisions(procedure, active, turn.text, turn.services.clock().date()))
 
 
 def _trigger_names(turn: TurnContext, guess: Guess) -> dict[str, Any]:
@@ -127,14 +158,15 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
     library = turn.services.library
     intents = [intent for intent, _ in chosen.intents] if chosen.kind == "start" else []
     intents += [intent for intent, _ in turn.frame.pending] + turn.frame.clarifying
-    names = {active.name for active in turn.frame.stack} | {
+    resumed = [turn.frame.last] if chosen.kind == "resume" and turn.frame.last is not None else []
+    names = {active.name for active in (*turn.frame.stack, *resumed)} | {
         procedure.name for intent in intents if (procedure := library.for_intent(intent)) is not None
     }
     procedures = [library.get(name) for name in names]
     turn.offered_tools = frozenset().union(*(library.tools_of(procedure.name) for procedure in procedures))
     first = library.for_intent(intents[0]) if intents and chosen.kind == "start" else None
-    if first is None and turn.frame.active is not None:
-        first = library.get(turn.frame.active.name)
+    if first is None and (under_way := resumed or turn.frame.stack):
+        first = library.get(under_way[-1].name)
     if first is not None:
         turn.queue, turn.intent = first.queue, first.intent
         sources = [

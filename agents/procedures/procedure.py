@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from typing import Literal
 
 from agents.procedures.expressions import Expression
@@ -84,6 +85,11 @@ class Procedure:
         called = {step.target for step in self.steps if step.kind == "call"}
         return frozenset(called | {slot.source for slot in self.slots.values() if slot.source})
 
+    @property
+    def offered(self) -> frozenset[str]:
+        """The tools that are put to the customer as an offer, which they may decline."""
+        return frozenset(step.target for step in self.steps if step.kind == "call" and step.declined)
+
 
 @dataclass(frozen=True)
 class ProcedureLibrary:
@@ -113,7 +119,12 @@ class ProcedureLibrary:
     def topics(self) -> Topics:
         """Which intents are served, for triage."""
         procedures = self.procedures.values()
-        return Topics(frozenset(p.intent for p in procedures), frozenset(p.intent for p in procedures if p.small_talk))
+        pairs = combinations(procedures, 2)
+        return Topics(
+            served=frozenset(p.intent for p in procedures),
+            small_talk=frozenset(p.intent for p in procedures if p.small_talk),
+            kin=frozenset(frozenset((a.intent, b.intent)) for a, b in pairs if a.offered & b.offered),
+        )
 
     def examples(self) -> tuple[list[str], list[str]]:
         """(texts, intents) to learn the intents from."""

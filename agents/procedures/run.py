@@ -11,13 +11,13 @@ from datetime import date
 from typing import Any, Literal
 
 from agents.brief import Brief
-from agents.consent import drops_request
+from agents.consent import drops_request, read_answer, rules_out
 from agents.frame import ActiveProcedure, Frame
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import TemplateProblem, Templates
-from agents.procedures.slots import Found, Several, candidates_of, find, identity
+from agents.procedures.slots import Found, Several, candidates_of, find, identity, revisions
 
 MAX_ASKED = 2
 SURE = 0.6
@@ -40,6 +40,8 @@ class Outcome:
 
     result: dict[str, Any] | None = None
     problem: str = ""
+    changed: bool = False
+    """Whether the call may have changed something, so that earlier look-ups no longer count."""
 
 
 @dataclass(frozen=True)
@@ -105,18 +107,24 @@ class ProcedureRun:
                 raise _Stop(Speech(self._text(), "reply"))
             return
         if frame.clarifying and brief.route.kind != "start":
-            chosen = self._chosen_topic()
-            frame.clarifying = []
+            chosen, words = self._chosen_topic(), f"{frame.clarified_words}\n{brief.text}"
+            frame.clarifying, frame.clarified_words = [], ""
             if chosen is not None:
-                self._start(((chosen, brief.text),))
+                self._start(((chosen, words),))
                 return
         match brief.route.kind:
             case "start":
                 self._start(brief.route.intents)
             case "continue" if frame.active is not None:
                 self._correct(frame.active)
+            case "resume" if frame.last is not None:
+                frame.stack, frame.last = [frame.last], None
+                frame.stack[-1].asked = {}
+                self._correct(frame.stack[-1])
             case "clarify":
                 self._clarify()
+            case _ if drops_request(brief.text) or read_answer(brief.text, "") == "no":
+                raise _Stop(Speech(self._system("system_dropped"), "reply"))
             case _:
                 self._out_of_scope()
 
@@ -138,6 +146,8 @@ class ProcedureRun:
                 if self._correct(active):
                     return
                 if self.brief.route.kind == "start":
+                    if rules_out(self.brief.text):
+                        self.frame.stack.pop()
                     self._start(self.brief.route.intents)
                     return
                 active.asked["offer"] = active.asked.get("offer", 0) + 1
@@ -149,24 +159,16 @@ class ProcedureRun:
 
     def _correct(self, active: ActiveProcedure) -> bool:
         """Take over a changed value ("no, the other invoice"); the procedure then starts over with it."""
-        procedure, changed = self._procedure(active), False
-        for name, slot in procedure.slots.items():
-            if name == active.waiting_for or active.slots.get(name) is None or slot.type in ("yes_no", "text"):
-                continue
-            candidates = self._candidates_so_far(active, slot)
-            if slot.source and candidates is None:
-                continue
-            found = find(slot, self.brief.text, candidates, asked=False, today=self.today, current=active.slots[name])
-            if isinstance(found, Found) and found.value != active.slots[name]:
-                active.slots[name] = found.value
-                changed = True
+        changed = revisions(self._procedure(active), active, self.brief.text, self.today)
         if changed:
-            active.position, active.waiting_for = 0, None
-            active.saved = {}
-        return changed
+            active.slots |= changed
+            active.position, active.waiting_for, active.saved = 0, None, {}
+        return bool(changed)
 
     def _chosen_topic(self) -> str | None:
         low = self.brief.text.lower()
+        if len(self.frame.clarifying) == 1 and (answer := read_answer(low, "")) != "other":
+            return self.frame.clarifying[0] if answer == "yes" else None
         for position, intent in enumerate(self.frame.clarifying):
             word = ("first", "second", "third")[position] if position < 3 else ""
             if re.fullmatch(rf"\W*{position + 1}\W*", low) or (word and re.search(rf"\b{word}\b", low)):
@@ -203,7 +205,7 @@ class ProcedureRun:
     def _clarify(self) -> None:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:3]
         self._not_understood()
-        self.frame.clarifying = intents
+        self.frame.clarifying, self.frame.clarified_words = intents, self.brief.text
         topics = [self.library.for_intent(intent).title for intent in intents]  # type: ignore[union-attr]
         raise _Stop(Speech(self._system("system_clarify", topics=topics), "question"))
 
@@ -358,7 +360,7 @@ class ProcedureRun:
         if self.spoken:
             frame.failed_turns = 0
         if frame.stack and frame.active is not None and not frame.active.offering and frame.active.waiting_for is None:
-            frame.stack.pop()
+            frame.last = frame.stack.pop()
         if frame.pending:
             self._push(*frame.pending.pop(0))
         elif frame.active is not None:

@@ -10,17 +10,28 @@ from rapidfuzz import fuzz
 
 from agents.consent import read_answer
 from agents.frame import ActiveProcedure
-from agents.procedures.procedure import Slot
+from agents.procedures.procedure import Procedure, Slot
 from tools.provenance import NUMBER_WORDS, numbers_in
 
 MONTHS = "january february march april may june july august september october november december".split()
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 
 _NEGATED = re.compile(
-    r"[,;]?\s*\b(?:and\s+)?(?:not|instead of|rather than)\s+(?:the\s+|for\s+|in\s+|from\s+)*"
+    r"[,;]?\s*\b(?:and\s+)?(?:not|instead of|rather than)\s+(?:(?:the|an?|for|in|from|just|only)\s+)*"
     r"[\w.#'@-]+(?:\s+one\b)?",
     re.IGNORECASE,
 )
+_SIGNATURE = re.compile(
+    r"(\b(?i:thanks|thank you|thx|regards|cheers|sincerely|best|greetings|yours|wishes)\b[^.!?\n]{0,30}[.,!]?\s+)"
+    r"[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){0,2}\.?\s*$"
+)
+_IN_ALL = re.compile(
+    r"\b\d{1,4}\s*(?:seats?|users?|licen[cs]es?|people)?\s*(?:in (?:total|all)|altogether|overall|total)\b|"
+    r"\b(?:a total of|in total|(?:be|get|come|go|grow|up|down|back) (?:at|to))\s+\d{1,4}\b|"
+    r"\b(?:have|has|had|now|currently|it'?s|there are|of (?:the|our))\s+\d{1,4}\b(?!\s+(?:more|new|extra|additional))",
+    re.IGNORECASE,
+)
+"""Numbers that say how many there are, or shall be in the end, and not how many more or fewer."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +65,14 @@ def find(
     so far: "the other one" means another.
     """
     if candidates is not None or slot.type in ("count", "month"):
-        text = without_negated(text)
+        text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
         return _candidate(slot, text, candidates, asked=asked, today=today, current=current)
     match slot.type:
         case "choice":
             return _choice(slot, text)
         case "yes_no":
-            answer = read_answer(text, "") if asked else "other"
-            return Found(answer == "yes") if answer != "other" else None
+            return _yes_no(slot, text) if asked else None
         case "count":
             return _count(text)
         case "month":
@@ -84,9 +94,36 @@ def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] |
     return None if result is None else next((value for value in result.values() if isinstance(value, list)), [])
 
 
+def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
+    """The slots that a message gives another value than they have ("no, the other invoice", "make it 2")."""
+    changed: dict[str, Any] = {}
+    for name, slot in procedure.slots.items():
+        if name == active.waiting_for or active.slots.get(name) is None or slot.type in ("yes_no", "text"):
+            continue
+        candidates = candidates_of(slot, active)
+        if slot.source and candidates is None:
+            continue
+        found = find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
+        if isinstance(found, Found) and found.value != active.slots[name]:
+            changed[name] = found.value
+    return changed
+
+
+def without_signature(text: str) -> str:
+    """The text less the writer's name at its end: it names nobody who is spoken of."""
+    return _SIGNATURE.sub(r"\1", text)
+
+
 def without_negated(text: str) -> str:
     """The text less what it rules out: "september, not october" becomes "september"."""
     return _NEGATED.sub(" ", text)
+
+
+def _yes_no(slot: Slot, text: str) -> Found | None:
+    answer = read_answer(text, "")
+    if answer == "other" and (found := _choice(slot, text)) is not None:
+        answer = found.value
+    return Found(answer == "yes") if answer in ("yes", "no") else None
 
 
 def _choice(slot: Slot, text: str) -> Found | None:
@@ -101,12 +138,12 @@ def _choice(slot: Slot, text: str) -> Found | None:
 
 
 def _count(text: str) -> Found | None:
-    low = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", text.lower())
-    if digits := re.search(r"(?<![\w.,-])(\d{1,4})(?![\w.,-]*\d)", low):
-        return Found(int(digits[1]))
-    for word, number in NUMBER_WORDS.items():
-        if word not in ("a", "an") and re.search(rf"\b{word}\b", low):
-            return Found(number)
+    low = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", _IN_ALL.sub(" ", text).lower())
+    words = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an"))
+    number = rf"(?<![\w.,-])[+-]?(?P<digits>\d{{1,4}})(?![\w.,-]*\d)|\b(?P<word>{words})\b"
+    change = rf"(?:{number})\s+(?:more|extra|additional|further|new|fewer|less)\b"
+    if match := re.search(change, low) or re.search(number, low):
+        return Found(int(match["digits"]) if match["digits"] else NUMBER_WORDS[match["word"]])
     if re.search(r"\b(a|an|one more|extra)\s+(?:\w+\s+)?(seat|user|licen[cs]e|person|place)\b", low):
         return Found(1)
     return None

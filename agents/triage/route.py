@@ -1,7 +1,7 @@
 """Which request a message is about: go on, start something, ask which, or say that it is out of scope."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.brief import Route
@@ -16,14 +16,25 @@ SECOND = 0.6
 OUT_OF_SCOPE = 0.6
 LIKELY = 0.08
 """Probability from which an intent is named when the customer is asked which one they mean."""
+MAYBE = 0.3
+"""The same for a message that looks foreign."""
+AGREED = 0.4
+"""Probability that a message and one of its sentences must both have to confirm each other."""
+SMALL_TALK = 0.3
+"""Probability from which a few words are small talk, where nothing was misunderstood before."""
 MENTIONED = 0.02
-"""Probability in the whole message from which a part that merely states something counts as a request of its own."""
+ELLIPTIC = 3
+"""Words up to which a part ("please remove 2") leans on what stands before it."""
+STATED = 0.9
+"""A part that merely states something is a request where it is as clear as this and the whole mentions it."""
+FEW_WORDS = 4
 ANSWER_WORDS = 8
 """A message of so few words that holds what was asked for is the answer, whatever else it looks like."""
 
 _ASKS = re.compile(
-    r"\?|\b(please|pls|plz|can|could|would|will you|may|want|wants|wanted|need|needs|like to|wish|how|what|when|where|"
-    r"which|who|why|do you|does|is there|are there|let me|let us|let's|i'd|we'd|must|should|shall|also|then)\b",
+    r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
+    r"\b(?:please|pls|plz|can (?:you|we|i)|could (?:you|we|i)|would (?:you|like)|will you|want|wants|need|needs|wish|"
+    r"let me|let us|let's|i'd|we'd|must|should|shall)\b",
     re.IGNORECASE,
 )
 _STATES = re.compile(
@@ -31,6 +42,18 @@ _STATES = re.compile(
     r"said|told|never|only|because|since)\b",
     re.IGNORECASE,
 )
+
+_ABOUT = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|hm+|well|so|and|but|because|since|as)\W+)*"
+    r"(?:i|we|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
+    re.IGNORECASE,
+)
+_RULED_OUT = re.compile(
+    r"^\W*(?:(?:hm+|hold on|wait|no|ok|okay|please|pls|actually|then)\W+)*(?:do not|don['’]?t|no need to|never)\s+"
+    r"(?:cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|do|touch)\b",
+    re.IGNORECASE,
+)
+"""A part that says what shall not be done."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +70,16 @@ class Guess:
         return self.ranking[0]
 
 
+_JOINTS = re.compile(
+    r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
+    r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell)\b)",
+    re.IGNORECASE,
+)
+
+
 def parts_of(text: str) -> list[str]:
     """The pieces of a message that may each be a request: sentences and clauses of three words or more."""
-    pieces = re.split(r"(?<=[.!?;])\s+|\n+|,?\s+(?:and also|and then|also|plus|and)\s+|;\s*", text)
-    parts = [piece.strip() for piece in pieces if len(piece.split()) >= 3]
+    parts = [piece.strip() for piece in _JOINTS.split(text) if piece and len(piece.split()) >= 3]
     return parts if len(parts) > 1 else []
 
 
@@ -61,48 +90,81 @@ class Topics:
     served: frozenset[str]
     """Intents that a procedure serves; others, such as ``contract_dispute``, only raise triggers."""
     small_talk: frozenset[str] = frozenset()
+    kin: frozenset[frozenset[str]] = frozenset()
+    """Pairs of intents that end in the same effect (a bigger plan, a smaller plan): one message means one of them."""
 
 
 def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *, answers: bool = False) -> Route:
     """Decide on the route. `answers`: the message holds what the customer was just asked for."""
     intent, probability = guess.best
-    serves = topics.served.__contains__
+    words = len(guess.text.split())
     if frame.active is not None:
-        short = len(guess.text.split()) <= (ANSWER_WORDS if answers else 2)
-        if not short and probability >= CHANGE and guess.out_of_scope < OUT_OF_SCOPE and serves(intent):
-            return Route("start", _requests(guess, parts, serves))
-        return Route("continue")
-    if guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE:
-        return Route("out_of_scope")
-    if probability >= START and serves(intent):
-        return Route("start", _requests(guess, parts, serves))
-    several = _requests(guess, parts, serves)
-    if len(several) > 1:
-        return Route("start", several)
-    if intent in topics.small_talk and probability >= LIKELY:
+        if words <= (ANSWER_WORDS if answers else 2):
+            return Route("continue")
+        changes = _requests(guess, parts, topics, at_least=CHANGE)
+        return Route("start", changes) if changes else Route("continue")
+    brief = words <= FEW_WORDS and not frame.failed_turns
+    if intent in topics.small_talk and probability >= (SMALL_TALK if brief else SECOND):
         return Route("start", ((intent, guess.text),))
-    likely = [name for name, p in guess.ranking[:5] if serves(name) and p >= LIKELY and name not in topics.small_talk]
+    foreign = guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE
+    found = _requests(guess, parts, topics, at_least=CHANGE if foreign else START)
+    if found:
+        return Route("start", found)
+    if intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
+        return Route("start", ((intent, guess.text),))
+    least = MAYBE if foreign else LIKELY
+    likely = [name for name, p in guess.ranking[:5] if name in topics.served - topics.small_talk and p >= least]
     return Route("clarify", tuple((name, guess.text) for name in likely[:3])) if likely else Route("out_of_scope")
 
 
 def merely_states(text: str) -> bool:
     """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
     plain = text.replace("’", "'")
-    return _STATES.search(plain) is not None and _ASKS.search(plain) is None
+    return (_STATES.search(plain) is not None or _ABOUT.match(plain) is not None) and _ASKS.search(plain) is None
 
 
-def _requests(guess: Guess, parts: Sequence[Guess], serves: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:
-    """The requests in a message: those of its parts that are clear, or the whole."""
-    found: dict[str, str] = {}
-    mentioned = dict(guess.ranking)
-    for part in parts:
-        intent, probability = part.best
-        background = merely_states(part.text) and mentioned.get(intent, 0.0) < MENTIONED
-        if probability >= SECOND and part.out_of_scope < OUT_OF_SCOPE and serves(intent) and not background:
-            found[intent] = f"{found[intent]} {part.text}" if intent in found else part.text
+def _confirmed_by_a_part(guess: Guess, parts: Sequence[Guess]) -> bool:
+    """Whether a long message as a whole and one of its sentences agree, though neither is clear for all its words."""
+    intent, probability = guess.best
+    return probability >= AGREED and any(
+        part.best[0] == intent and part.best[1] >= AGREED and part.out_of_scope < OUT_OF_SCOPE for part in parts
+    )
+
+
+def _requests(guess: Guess, parts: Sequence[Guess], topics: Topics, *, at_least: float) -> tuple[tuple[str, str], ...]:
+    """The requests in a message with the words that mean them: its parts that are clear, or the whole."""
     whole, probability = guess.best
-    if probability >= START and serves(whole) and whole not in found and len(found) < 2:
-        found = {whole: guess.text}
-    if not found and serves(whole):
+    found: dict[str, str] = {}
+    latest = ""
+    for part in parts:
+        intent = part.best[0]
+        if intent in topics.served - topics.small_talk and _is_request(part, guess, at_least):
+            latest = intent
+        if latest:  # what is no request of its own belongs to the one before it
+            found[latest] = f"{found[latest]} {part.text}" if latest in found else part.text
+    found = _without_kin(found, guess, topics)
+    if probability >= at_least and whole in topics.served - topics.small_talk and whole not in found and len(found) < 2:
         found = {whole: guess.text}
     return tuple((intent, words if len(found) > 1 else guess.text) for intent, words in found.items())
+
+
+def _without_kin(found: dict[str, str], guess: Guess, topics: Topics) -> dict[str, str]:
+    """Of two intents that end in the same effect, only the one that the whole message means rather."""
+    weights = dict(guess.ranking)
+    kept: dict[str, str] = {}
+    for intent in sorted(found, key=lambda name: -weights.get(name, 0.0)):
+        if not any(frozenset((intent, other)) in topics.kin for other in kept):
+            kept[intent] = found[intent] if len(found) > 1 else guess.text
+    lost_words = len(kept) < len(found)
+    return {intent: guess.text if lost_words and len(kept) == 1 else kept[intent] for intent in found if intent in kept}
+
+
+def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
+    """Whether a part of a message is a request of its own, not the background of another."""
+    intent, probability = part.best
+    if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE or _RULED_OUT.match(part.text):
+        return False
+    mentioned = dict(whole.ranking).get(intent, 0.0)
+    if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED:
+        return False
+    return not merely_states(part.text) or (probability >= STATED and mentioned >= MENTIONED)

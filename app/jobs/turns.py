@@ -8,6 +8,7 @@ import structlog
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
+from agents.checkpoints import FRESH
 from agents.nodes.escalate import hand_over_failed
 from agents.services import Services
 from agents.state import TurnState
@@ -93,11 +94,11 @@ class TurnRunner:
         """One turn through the graph; whether more messages wait. Whatever fails, the customer gets a person."""
         if start.turn.attempt > 1:
             await self.graph.checkpointer.adelete_thread(start.turn.id)  # type: ignore[union-attr]
-        return await self._run(start, TurnState())
+        return await self._run(start, TurnState(), fresh=True)
 
-    async def _run(self, start: TurnStart, entry: TurnState | Command[Any]) -> bool:
+    async def _run(self, start: TurnStart, entry: TurnState | Command[Any], *, fresh: bool = False) -> bool:
         turn = await begin(self.services, start)
-        config = {"configurable": {"thread_id": start.turn.id}, "recursion_limit": 100}
+        config = {"configurable": {"thread_id": start.turn.id, FRESH: fresh}, "recursion_limit": 100}
         work = asyncio.ensure_future(
             self.graph.ainvoke(entry, config, context=turn, durability="exit")  # type: ignore[arg-type]
         )
