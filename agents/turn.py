@@ -39,6 +39,8 @@ class TurnContext:
     facts: dict[str, Any] = field(default_factory=dict)
     guess: Guess | None = None
     triage: dict[str, Any] = field(default_factory=dict)
+    wish_probability: float = 0.0
+    """How sure triage is of what the customer asks for; in a message with several requests, of the clearest."""
     brief: Brief | None = None
     offered_tools: frozenset[str] = frozenset()
     queue: str = "general"

@@ -21,6 +21,10 @@ from tools.registry import ToolRegistry
 from tools.tool import Arguments, IdentityLevel, Resource, Tool
 
 
+CLEAR_WISH = 0.8
+"""Probability of the intent from which an effect that can harm nothing needs no yes of its own."""
+
+
 @dataclass(frozen=True)
 class Situation:
     """What the gate knows of the turn, none of it from the model."""
@@ -232,9 +236,10 @@ def _in_canary(situation: Situation) -> bool:
 
 
 def check_consent(tool: Tool, mark: str, situation: Situation) -> Check:
-    """Whether the customer said yes to exactly this."""
-    if tool.effect is None or not tool.effect.consent:
-        return Check("consent", reason="nothing can be harmed: it goes only to the address on record")
+    """Whether the customer said yes to exactly this, or clearly asked for what can harm nothing."""
+    asked_for = situation.features.intent_probability
+    if tool.effect is None or (not tool.effect.consent and asked_for >= CLEAR_WISH):
+        return Check("consent", reason="it was clearly asked for and goes only to the address on record")
     if mark in situation.consents:
         return Check("consent", reason="the customer said yes to exactly these values")
     return Check("consent", Ruling.ASK, "the customer has not agreed to exactly these values yet")

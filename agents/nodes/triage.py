@@ -51,6 +51,9 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         if answer not in ("yes", "no"):
             chosen = _route(turn, guess, part_guesses)
         turn.triage["route"] = chosen.kind
+        asked_for = {intent for intent, _ in chosen.intents}
+        best = [part.best for part in (guess, *part_guesses)]
+        turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
     if answer == "yes":

@@ -190,6 +190,9 @@ class ProcedureRun:
         substantial = [pair for pair in known if not self.library.for_intent(pair[0]).small_talk]  # type: ignore[union-attr]
         first, *rest = substantial or known
         self.frame.pending += rest
+        if rest:
+            topics = [self.library.for_intent(intent).title for intent, _ in (first, *rest)]  # type: ignore[union-attr]
+            self.spoken.append(self._system("system_several", topics=topics))
         self.frame.clarifying = []
         doubtful = len(known) == 1 and dict(self.brief.ranking).get(first[0], 1.0) < SURE
         self._push(*first, doubtful=doubtful)

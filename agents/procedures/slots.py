@@ -161,6 +161,8 @@ def _candidate(
     slot: Slot, text: str, candidates: Sequence[dict[str, Any]], *, asked: bool, today: date, current: Any
 ) -> Found | Several | None:
     low = _plain(text)
+    if slot.type == "invoice" and candidates and _unknown_numbers(low, candidates):
+        return Several(list(candidates))
     if current is not None and re.search(r"\b(other|another|different) (one|invoice|user|payment|resource)?\b", low):
         others = [item for item in candidates if identity(slot, item) != current]
         if len(others) == 1:
@@ -179,6 +181,14 @@ def _candidate(
     if (position := _ordinal(low, len(candidates), asked)) is not None:
         return Found(identity(slot, candidates[position]))
     return None
+
+
+def _unknown_numbers(low: str, candidates: Sequence[dict[str, Any]]) -> set[str]:
+    """Invoice numbers that the customer names and that are none of theirs; empty where one of theirs is named too."""
+    named = set(re.findall(r"\b(?:invoices?|bills?|number|no\.?|nr\.?|#)\s*(?:in_)?(\d{3,6})\b", low))
+    known = {str(item.get("number", "")) for item in candidates}
+    known |= {number.lstrip("0") for number in known}
+    return set() if named & known else named
 
 
 def _ordinal(low: str, count: int, asked: bool) -> int | None:

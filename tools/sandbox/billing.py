@@ -241,8 +241,7 @@ def billing_tools(backend: SandboxBackend) -> list[Tool]:
             summary="Send a link for a new card to the address on record.",
             status="Sending the link",
             kind="information",
-            offer="send a link to update your card to your address on record",
-            consent=False,
+            offer="send a link for a new card to {{customer.contact_email}}",
             fixed_loss_minor=100,
         ),
         effect_tool(
