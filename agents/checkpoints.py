@@ -1,6 +1,6 @@
 """Checkpoints: kept only of turns that wait for an approval.
 
-A turn that ends leaves nothing to resume: what happened stands in `records`. So its checkpoint is not written at all, and
+A turn that ends leaves nothing to resume: what happened stands in `records`. So its checkpoint is not written, and
 that of a turn which ends after its approval is removed.
 """
 

@@ -11,7 +11,9 @@ from app.runtime import Runtime
 from records import audit
 from records.conversation import Conversation, Disposition, Episode, tell
 from records.handoff import Handoff
+from records.identifiers import new_id
 from records.offer import Approval
+from records.transcript import TurnTaken
 from records.turn import Turn
 
 PRIORITIES = {"urgent": 0, "high": 1, "normal": 2}
@@ -76,6 +78,42 @@ async def _close(session: AsyncSession, row: Handoff, conversation: Conversation
     episode = await session.get(Episode, row.episode_id) if row.episode_id else None
     if episode is not None and state == "resolved":
         episode.disposition = Disposition.ESCALATED
+
+
+async def take_over(runtime: Runtime, conversation_id: str, staff: Staff) -> Handoff:
+    """Take a conversation that Handrail is at. Whatever it was about to do or say is dropped."""
+    services, now = runtime.services, runtime.services.clock()
+    conversation = await services.transcript.get(conversation_id)
+    facts = await services.customer_facts(conversation.customer_id)
+    queue = "general"
+    due = services.escalation.queues[queue].due(now, services.escalation.queues[queue].first_response_minutes)
+    packet = {
+        "reason": "taken over",
+        "detail": f"{staff.email} took the conversation over",
+        "summary": f"{facts.get('company', conversation.customer_id)}: taken over by {staff.email}.",
+        "customer": {"id": conversation.customer_id, **facts},
+        "due_at": due.isoformat(),
+        "queue": queue,
+    }
+    row = Handoff(
+        id=new_id("hnd"),
+        conversation_id=conversation_id,
+        episode_id=conversation.episode_id,
+        queue=queue,
+        reason="taken over",
+        packet=packet,
+        state="claimed",
+        claimed_by=staff.email,
+        due_at=due,
+        created_at=now,
+        claimed_at=now,
+    )
+    try:
+        await services.transcript.take_over(conversation_id, row)
+    except TurnTaken:
+        raise Problem(409, "A person has it already", "Look for it in the queue.") from None
+    services.emit(conversation_id, "handoff", {"handoff_id": row.id, "state": row.state})
+    return row
 
 
 async def reply(runtime: Runtime, handoff_id: str, staff: Staff, text: str) -> str:

@@ -65,12 +65,11 @@ async def measure(settings: Settings, turns: int) -> dict[str, Any]:
         own = settings.model_copy(update={"home": home, "model": "embedded"})
         shared = Shared(None, FixedIntent(), None)
         async with running(own, background=False, shared=shared, proposer=ScriptedModel()) as runtime:
-            ours = await _times(lambda: _our_conversation(runtime), turns)
-            stages = await _stages(runtime)
-            our_rate = await _throughput(lambda: _our_conversation(runtime))
             async with _bare_agent(runtime, home / "bare.db") as bare:
-                theirs = await _times(lambda: _bare_conversation(bare, "timed"), turns)
-                their_rate = await _throughput(lambda: _bare_conversation(bare, f"load-{time.perf_counter_ns()}"))
+                ours, theirs = await _times(await _our_conversation(runtime), await _bare_conversation(bare), turns)
+                stages = await _stages(runtime)
+                our_rate = await _throughput(lambda: _our_conversation(runtime))
+                their_rate = await _throughput(lambda: _bare_conversation(bare))
             policy = _policy_milliseconds(runtime)
     return {
         "ratio_p50": round(median(ours) / median(theirs), 3),
@@ -89,16 +88,16 @@ async def measure(settings: Settings, turns: int) -> dict[str, Any]:
 Turn = Callable[[], Awaitable[None]]
 
 
-async def _times(conversation: Callable[[], Awaitable[Turn]], turns: int) -> list[float]:
-    turn = await conversation()
-    for _ in range(WARM_UP):
-        await turn()
-    times = []
-    for _ in range(turns):
-        begin = time.perf_counter()
-        await turn()
-        times.append((time.perf_counter() - begin) * 1000)
-    return times
+async def _times(ours: Turn, theirs: Turn, turns: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of each turn. Ours and theirs alternate, so that whatever else the machine does hits both alike."""
+    both: tuple[list[float], list[float]] = ([], [])
+    for number in range(WARM_UP + turns):
+        for turn, times in zip((ours, theirs), both, strict=True):
+            begin = time.perf_counter()
+            await turn()
+            if number >= WARM_UP:
+                times.append((time.perf_counter() - begin) * 1000)
+    return both
 
 
 async def _throughput(conversation: Callable[[], Awaitable[Turn]], turns: int = 5) -> float:
@@ -193,8 +192,8 @@ class _bare_agent:
         await self._saver.__aexit__(None, None, None)
 
 
-async def _bare_conversation(agent: Any, thread: str) -> Turn:
-    config = {"configurable": {"thread_id": f"{thread}-{time.perf_counter_ns()}"}}
+async def _bare_conversation(agent: Any) -> Turn:
+    config = {"configurable": {"thread_id": str(time.perf_counter_ns())}}
 
     async def turn() -> None:
         await agent.ainvoke({"messages": [HumanMessage(QUESTION)]}, config)

@@ -1,7 +1,8 @@
 """The transcript's store: conversations, messages and turns, each change in one transaction with its audit events.
 
 One turn at a time per conversation, over all replicas: a turn holds a lease on its conversation. A turn whose owner
-died is taken up again, under the same id, by whoever finds it.
+died is taken up again, under the same id, by whoever finds it. The clock is read once the conversation is held for
+writing, so that times stand in the order in which things were written.
 """
 
 import hashlib
@@ -157,9 +158,9 @@ class Transcript:
     async def _receive(
         self, conversation_id: str, text: str, client_message_id: str | None, level: str | None, *, begin: bool
     ) -> tuple[Message, bool, TurnStart | None]:
-        now = self.clock()
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
+            now = self.clock()
             if client_message_id is not None:
                 same = select(Message).where(
                     Message.conversation_id == conversation_id, Message.client_message_id == client_message_id
@@ -179,9 +180,9 @@ class Transcript:
         self, conversation_id: str, text: str, author: str, turn_id: str | None = None
     ) -> Message:
         """Store what a representative wrote."""
-        now = self.clock()
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
+            now = self.clock()
             message = _add_message(session, conversation, Role.REPRESENTATIVE, text, now, author=author)
             message.turn_id = turn_id
             event = {"message": message.id, "role": "representative", "author": author, "sha256": text_digest(text)}
@@ -214,6 +215,7 @@ class Transcript:
             turn = interrupted
             turn.attempt += 1
             waiting = await _messages_of(session, turn.id)
+            messages = [m for m in messages if m.role != Role.CUSTOMER or m.turn_id is not None]  # later ones wait
             audit.append(session, conversation, [("turn", {"turn": turn.id, "attempt": turn.attempt})], now)
         await session.flush()
         return await _load(session, conversation, turn, messages, waiting)
@@ -237,10 +239,10 @@ class Transcript:
 
         Raises `TurnTaken` where the turn is not parked any more.
         """
-        now = self.clock()
         async with self.database.write() as session:
             turn = await session.get_one(Turn, turn_id)
             conversation = await session.get_one(Conversation, turn.conversation_id, with_for_update=True)
+            now = self.clock()
             await session.refresh(turn)
             if turn.state != "awaiting_approval":
                 raise TurnTaken(turn_id)
@@ -249,6 +251,29 @@ class Transcript:
             conversation.lease_owner, conversation.lease_until = process_name(), now + LEASE
             waiting = await _messages_of(session, turn_id)
             return await _load(session, conversation, turn, await _window(session, conversation.id), waiting)
+
+    async def take_over(self, conversation_id: str, handoff: Handoff) -> None:
+        """Give a conversation to a person: a turn that runs ends without effect or word, and no new one begins.
+
+        Raises `UnknownConversation`, and `TurnTaken` where a person has it already.
+        """
+        now = self.clock()
+        async with self.database.write() as session:
+            conversation = await session.get(Conversation, conversation_id, with_for_update=True)
+            if conversation is None:
+                raise UnknownConversation(conversation_id)
+            if conversation.handled_by == "person":
+                raise TurnTaken(conversation_id)
+            running = (col(Turn.conversation_id) == conversation_id, col(Turn.state) == "running")
+            await session.execute(update(Turn).where(*running).values(state="superseded", finished_at=now))
+            conversation.turn_id = conversation.lease_owner = conversation.lease_until = None
+            conversation.handled_by, conversation.disposition = "person", Disposition.ESCALATED
+            conversation.frame = {}
+            session.add(handoff)
+            seen = {"handoff_id": handoff.id, "state": handoff.state, "queue": handoff.queue}
+            session.add(tell(conversation, "handoff", seen, now))
+            event = {"handoff": handoff.id, "action": "take_over", "by": handoff.claimed_by, "queue": handoff.queue}
+            audit.append(session, conversation, [("handoff", event)], now)
 
     async def tool_steps(self, episode_id: str | None) -> list[TurnStep]:
         """What was looked up and done in the earlier turns of an episode, oldest first."""
@@ -295,9 +320,9 @@ class Transcript:
         Returns whether more messages wait for a turn. Raises `TurnTaken`, having written nothing, where the turn was
         ended or taken up by somebody else meanwhile.
         """
-        now = self.clock()
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, end.conversation_id, with_for_update=True)
+            now = self.clock()
             more_waits = conversation.messages > end.messages_seen
             figures = {**end.figures, "state": end.state, "disposition": end.disposition, "finished_at": now}
             mine = _still_ours(end.turn_id, end.attempt)

@@ -25,8 +25,8 @@ async def park(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     turn = runtime.context
     judged = turn.judged[state["calls"][0]["id"]]  # type: ignore[typeddict-item]
     reply = turn.services.templates.reply("system_approval_requested", {"offer": offer_text(turn, judged)})
-    frame = next_frame(turn) or {}
-    frame = {**frame, "stack": frame.get("stack", [])[:-1]}
+    parked = next_frame(turn) or {}
+    frame = {**parked, "stack": parked.get("stack", [])[:-1]}
     await finish(
         turn,
         Disposition.AWAITING_APPROVAL,
@@ -35,7 +35,7 @@ async def park(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
         state="awaiting_approval",
         events=[("approval", {"approval_id": state.get("approval_id"), "state": "pending"})],
     )
-    return {"frame": turn.new_frame}
+    return {"frame": parked}
 
 
 async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["gate", "__end__"]]:

@@ -20,6 +20,7 @@ from agents.gate.reply import check_reply, known_figures
 from agents.gate.verdict import Check, Ruling, Verdict
 from agents.models.names import to_wire
 from agents.nodes.act import hand_over
+from agents.nodes.triage import UNDERSTOOD
 from agents.state import TurnState
 from agents.turn import TurnContext, decision_event
 from records.decision import DecisionRecord
@@ -108,7 +109,7 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
     margin = ranking[0][1] - (ranking[1][1] if len(ranking) > 1 else 0.0) if ranking else 0.0
     features = Features(
         # A matter under way was understood in an earlier turn; an answer such as "yes" has no intent of its own.
-        intent_probability=0.95 if under_way or not ranking else turn.wish_probability,
+        intent_probability=UNDERSTOOD if under_way or not ranking else turn.wish_probability,
         intent_margin=0.9 if under_way else margin,
         out_of_scope=0.0 if under_way or guess is None else guess.out_of_scope,
         grounded_arguments=1.0,

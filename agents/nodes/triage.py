@@ -20,6 +20,8 @@ from agents.turn import TurnContext
 FEW_WORDS = 4
 SURE = 0.9
 """While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
+UNDERSTOOD = 0.95
+"""What a matter that an earlier turn understood is worth, since a correction has no intent of its own."""
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
 
@@ -54,6 +56,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         asked_for = {intent for intent, _ in chosen.intents}
         best = [part.best for part in (guess, *part_guesses)]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
+        if chosen.kind == "resume":
+            turn.wish_probability = UNDERSTOOD
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
     if answer == "yes":

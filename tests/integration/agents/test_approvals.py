@@ -1,0 +1,96 @@
+"""What policy allows only with a person's approval: it waits, and everybody is told how it ends."""
+
+from datetime import timedelta
+
+import pytest
+from talking import Talk
+
+from app import handoffs
+from app.api.problems import Problem
+from app.identity import Staff
+from app.runtime import Runtime, Shared, running
+from app.settings import Settings
+from records.clock import system_clock
+
+APPROVER = Staff("approver@example.com", "approver")
+
+
+async def _parked(runtime: Runtime) -> tuple[Talk, str]:
+    """cus_043 was charged twice over the limit, and said yes to the refund."""
+    talk = Talk(runtime, "cus_043")
+    await talk.say("We paid invoice 4304 twice, once on the 1st and once on the 2nd. Kindly return the second payment.")
+    waiting = await talk.say("yes, please go ahead")
+    assert waiting["disposition"] == "awaiting_approval"
+    assert await talk.backend("refunds") == []
+    return talk, (await talk.record())["approvals"][0]["id"]
+
+
+async def test_an_approved_effect_is_done_and_the_customer_told(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    decided = await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert decided["state"] == "approved"
+    assert len(await talk.backend("refunds")) == 1
+    record = await talk.record()
+    assert record["messages"][-1]["role"] == "agent"
+    assert "696.00 EUR" in record["messages"][-1]["text"]
+    assert record["disposition"] == "resolved"
+
+
+async def test_a_denied_one_is_not_and_the_customer_hears_why(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    await handoffs.decide_approval(runtime, approval, APPROVER, False, "the second payment bounced")
+    assert await talk.backend("refunds") == []
+    assert "the second payment bounced" in (await talk.record())["messages"][-1]["text"]
+
+
+async def test_nobody_decides_twice(runtime: Runtime) -> None:
+    _, approval = await _parked(runtime)
+    await handoffs.decide_approval(runtime, approval, APPROVER, False, "")
+    with pytest.raises(Problem, match="Already decided"):
+        await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+
+
+async def test_meanwhile_the_conversation_goes_on(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    turn = await talk.say("how many seats come with the starter plan?")
+    assert turn["disposition"] in ("resolved", "awaiting_customer")
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert len(await talk.backend("refunds")) == 1
+
+
+async def test_an_approval_that_nobody_decides_expires_and_the_customer_is_told(
+    settings: Settings, shared: Shared
+) -> None:
+    ahead = timedelta()
+    async with running(settings, clock=lambda: system_clock() + ahead, shared=shared, background=False) as runtime:
+        talk, _ = await _parked(runtime)
+        ahead = timedelta(hours=25)
+        (turn_id,) = await runtime.services.transcript.decided_turns()
+        await runtime.turns.resume(turn_id)
+        record = await talk.record()
+        assert record["approvals"][0]["state"] == "expired"
+        assert record["messages"][-1]["role"] == "agent"
+        assert await talk.backend("refunds") == []
+        assert await runtime.services.transcript.decided_turns() == []
+
+
+async def test_an_approval_survives_a_restart(settings: Settings, shared: Shared) -> None:
+    async with running(settings, shared=shared, background=False) as runtime:
+        talk, approval = await _parked(runtime)
+    async with running(settings, shared=shared, background=False) as runtime:
+        await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+        later = Talk(runtime, "cus_043", talk.conversation_id)
+        assert len(await later.backend("refunds")) == 1
+
+
+async def test_only_a_parked_turn_leaves_a_checkpoint(runtime: Runtime) -> None:
+    async def checkpoints() -> int:
+        saver = runtime.turns.graph.checkpointer
+        return len([row async for row in saver.alist(None)])  # type: ignore[union-attr]
+
+    await Talk(runtime, "cus_008").say("add 3 seats please")
+    assert await checkpoints() == 0
+    _, approval = await _parked(runtime)
+    assert await checkpoints() == 1
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert await checkpoints() == 0

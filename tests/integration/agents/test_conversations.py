@@ -1,0 +1,118 @@
+"""What customers live through: corrections, second thoughts, several matters, questions in between."""
+
+from talking import Talk
+
+from app.runtime import Runtime
+
+
+async def test_a_refund_is_offered_with_the_records_values_and_done_once_after_a_yes(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    offered = await talk.say("hi, you took 29 euros twice this month??")
+    assert offered["disposition"] == "awaiting_customer"
+    assert "29.00 EUR of invoice 0042" in offered["reply"]
+    assert await talk.backend("refunds") == []
+    done = await talk.say("yes pls")
+    assert done["disposition"] == "resolved"
+    assert len(await talk.backend("refunds")) == 1
+    again = await talk.say("yes")
+    assert len(await talk.backend("refunds")) == 1, again
+
+
+async def test_a_yes_with_another_amount_is_no_yes(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("you took 29 euros twice this month")
+    await talk.say("yes, 290 euros please")
+    assert await talk.backend("refunds") == []
+
+
+async def test_a_correction_leads_to_a_new_offer_and_only_that_is_done(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("add 3 seats please")
+    second = await talk.say("sorry, make it 2")
+    assert "2 seats" in second["reply"]
+    await talk.say("yes")
+    effects = (await talk.record())["effects"]
+    assert [(e["tool"], e["arguments"]["count"], e["state"]) for e in effects] == [("billing.add_seats", 2, "verified")]
+
+
+async def test_a_question_in_between_is_answered_and_the_matter_goes_on(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("were out of seats, need some more")
+    between = await talk.say("wait, how long do you keep our backups?")
+    assert "Back to your other request" in between["reply"]
+    resumed = await talk.say("4 seats then")
+    assert "4 seats" in resumed["reply"] and resumed["disposition"] == "awaiting_customer"
+
+
+async def test_a_matter_that_was_settled_can_be_corrected(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("please send me last month's invoice")
+    other = await talk.say("oh no i meant the one before, september")
+    assert "invoice" in other["reply"].lower()
+    sent = [e["arguments"]["invoice_id"] for e in (await talk.record())["effects"]]
+    assert len(set(sent)) == 2
+
+
+async def test_several_requests_are_acknowledged_and_served_one_after_the_other(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    first = await talk.say("send me last months invoice and add 2 seats")
+    assert "one after the other" in first["reply"]
+    await talk.say("yes")
+    tools = [e["tool"] for e in (await talk.record())["effects"]]
+    assert sorted(tools) == ["billing.add_seats", "billing.send_invoice_copy"]
+
+
+async def test_taking_the_request_back_leaves_everything_as_it_was(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("add 3 seats please")
+    await talk.say("never mind, forget it")
+    assert (await talk.record())["effects"] == []
+
+
+async def test_who_is_not_understood_twice_gets_a_person(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    first = await talk.say("it's about the thing from last time")
+    assert first["disposition"] == "awaiting_customer"
+    second = await talk.say("you know, that thing with the stuff")
+    assert second["disposition"] == "escalated"
+
+
+async def test_a_person_is_reached_in_the_middle_of_a_matter(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("add seats")
+    turn = await talk.say("just get me someone who can talk")
+    assert turn["disposition"] == "escalated"
+    record = await talk.record()
+    assert record["handled_by"] == "person"
+    assert record["handoffs"][0]["trigger"] == "asked-for-a-person"
+    waiting = await talk.say("hello? anybody?")
+    assert waiting["disposition"] == "escalated"
+    assert len((await talk.record())["handoffs"]) == 1
+
+
+async def test_after_a_person_settled_it_a_new_message_is_a_new_episode(runtime: Runtime) -> None:
+    from app import handoffs
+    from app.identity import Staff
+
+    talk = Talk(runtime, "cus_008")
+    await talk.say("talk to a person please")
+    handoff = (await talk.record())["handoffs"][0]
+    await handoffs.change(runtime, handoff["id"], Staff("rep@example.com", "rep"), "resolve", note="done")
+    turn = await talk.say("add 2 seats please")
+    assert turn["disposition"] == "awaiting_customer"
+    record = await talk.record()
+    assert [e["number"] for e in record["episodes"]] == [1, 2]
+    assert len(record["handoffs"]) == 1
+
+
+async def test_an_invoice_that_is_not_theirs_is_neither_shown_nor_replaced(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    turn = await talk.say("what is invoice 0057 for?")
+    assert "0057 of" not in turn["reply"]
+    assert turn["disposition"] == "awaiting_customer"
+
+
+async def test_what_nobody_clearly_asked_for_is_not_sent_without_a_yes(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("i lost my card somewhere")
+    assert (await talk.record())["effects"] == []

@@ -1,0 +1,45 @@
+"""A person's takeover ends the turn that runs: no effect, no word after it."""
+
+import asyncio
+
+import pytest
+from talking import Talk
+
+from app import handoffs
+from app.api.problems import Problem
+from app.identity import Staff
+from app.runtime import Runtime
+
+REP = Staff("rep@example.com", "rep")
+
+
+async def test_a_turn_that_runs_does_and_says_nothing_more(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("you took 29 euros twice this month")
+    runtime.sandbox.faults.latency_seconds = 0.2
+    _, task = await runtime.turns.receive(talk.conversation_id, "yes please")
+    await asyncio.sleep(0.05)
+    await handoffs.take_over(runtime, talk.conversation_id, REP)
+    await task
+    record = await talk.record()
+    assert record["handled_by"] == "person"
+    assert record["messages"][-1]["text"] == "yes please"
+    assert await talk.backend("refunds") == []
+    assert record["turns"][-1]["state"] == "superseded"
+
+
+async def test_the_person_writes_from_then_on(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("you took 29 euros twice this month")
+    handoff = await handoffs.take_over(runtime, talk.conversation_id, REP)
+    await handoffs.reply(runtime, handoff.id, REP, "Hello, I look after this myself.")
+    turn = await talk.say("yes")
+    assert turn["reply"] == ""
+    assert await talk.backend("refunds") == []
+
+
+async def test_nobody_takes_over_what_a_person_has(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("talk to a person")
+    with pytest.raises(Problem, match="A person has it already"):
+        await handoffs.take_over(runtime, talk.conversation_id, REP)

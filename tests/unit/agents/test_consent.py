@@ -1,0 +1,75 @@
+"""A yes binds; anything less than a plain yes does not."""
+
+import pytest
+
+from agents.consent import drops_request, leans_to_yes, read_answer, rules_out
+
+OFFER = "refund 29.00 EUR of invoice 0042 to the card ending in 4242"
+
+
+ACCEPTING = """
+yes
+Yes please
+yes pls!!
+ok go ahead
+sure, do it
+y
+👍
+yep that works for me
+please proceed
+yes, refund the 29.00 EUR
+sounds good, thanks
+I confirm
+Yes, to the card ending in 4242
+"""
+NOT_ACCEPTING = """
+yes but only 10 euros
+yes if it is free
+ok, 39 EUR
+yes? what does it cost
+sure, but the other invoice
+yes and also cancel my plan
+yes to 5000
+maybe
+what happens then?
+ok wait
+yes no
+how long?
+"""
+
+
+@pytest.mark.parametrize("text", ACCEPTING.strip().splitlines())
+def test_a_plain_yes_accepts(text: str) -> None:
+    assert read_answer(text, OFFER) == "yes"
+
+
+@pytest.mark.parametrize("text", NOT_ACCEPTING.strip().splitlines())
+def test_a_yes_with_a_condition_another_figure_or_a_question_is_none(text: str) -> None:
+    assert read_answer(text, OFFER) != "yes"
+
+
+@pytest.mark.parametrize("text", ["no", "No thanks", "nope", "don't", "please stop", "never mind", "rather not", "n"])
+def test_a_plain_no_declines(text: str) -> None:
+    assert read_answer(text, OFFER) == "no"
+
+
+@pytest.mark.parametrize("text", ["no, the other one", "no i meant invoice 0041", "not that, 2 instead"])
+def test_a_no_that_names_something_else_is_a_correction(text: str) -> None:
+    assert read_answer(text, OFFER) == "other"
+
+
+def test_an_empty_message_is_no_answer() -> None:
+    assert read_answer("", OFFER) == "other"
+    assert read_answer("...", OFFER) == "other"
+
+
+def test_taking_a_request_back_is_told_from_asking_for_a_cancellation() -> None:
+    assert drops_request("never mind, forget it")
+    assert not drops_request("please cancel our subscription")
+
+
+def test_a_conditional_yes_leans_to_yes_and_a_ruling_out_does_not() -> None:
+    assert leans_to_yes("yes but only if it goes to the same card")
+    assert not leans_to_yes("hm, well")
+    assert rules_out("hold on, dont cancel. just take 2 seats off instead")
+    assert not rules_out("what does it cost?")

@@ -1,0 +1,115 @@
+"""Which request a message is about."""
+
+from collections.abc import Mapping
+
+from agents.frame import ActiveProcedure, Frame
+from agents.triage.route import Guess, Topics, merely_states, parts_of, route
+
+TOPICS = Topics(
+    served=frozenset({"refund", "add_seats", "remove_seats", "invoice_copy", "change_role", "thanks"}),
+    small_talk=frozenset({"thanks"}),
+    kin=frozenset({frozenset({"add_seats", "remove_seats"})}),
+)
+IDLE = Frame()
+BUSY = Frame(stack=[ActiveProcedure(name="add_seats", waiting_for="count")])
+
+
+def guess(text: str, ranking: Mapping[str, float], out_of_scope: float = 0.1) -> Guess:
+    return Guess(text, tuple(sorted(ranking.items(), key=lambda item: -item[1])), out_of_scope)
+
+
+def test_a_clear_request_starts() -> None:
+    found = route(guess("refund me", {"refund": 0.9}), [], IDLE, TOPICS)
+    assert (found.kind, found.intents) == ("start", (("refund", "refund me"),))
+
+
+def test_an_unclear_one_is_asked_about() -> None:
+    found = route(guess("the thing", {"refund": 0.3, "add_seats": 0.2, "thanks": 0.1}), [], IDLE, TOPICS)
+    assert (found.kind, [intent for intent, _ in found.intents]) == ("clarify", ["refund", "add_seats"])
+
+
+def test_a_foreign_one_is_not_served() -> None:
+    assert route(guess("book me a flight", {"refund": 0.4}, 0.9), [], IDLE, TOPICS).kind != "start"
+    assert route(guess("book me a flight", {"refund": 0.1}, 0.9), [], IDLE, TOPICS).kind == "out_of_scope"
+
+
+def test_two_requests_in_one_message_are_both_taken_up_with_their_own_words() -> None:
+    whole = guess("refund 0042. and add 3 seats please", {"refund": 0.5, "add_seats": 0.45})
+    parts = [guess("refund 0042.", {"refund": 0.99}), guess("add 3 seats please", {"add_seats": 0.99})]
+    found = route(whole, parts, IDLE, TOPICS)
+    assert found.intents == (("refund", "refund 0042."), ("add_seats", "add 3 seats please"))
+
+
+def test_background_is_no_request_of_its_own() -> None:
+    whole = guess("refund part of it. two seats were used for a week", {"refund": 0.99, "remove_seats": 0.001})
+    parts = [
+        guess("refund part of it.", {"refund": 0.99}),
+        guess("two seats were used for a week", {"remove_seats": 0.95}),
+    ]
+    assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["refund"]
+
+
+def test_two_intents_that_end_in_the_same_effect_are_one_request() -> None:
+    whole = guess("we are out of seats. please drop the old ones", {"remove_seats": 0.6, "add_seats": 0.3})
+    parts = [
+        guess("can we get new seats", {"add_seats": 0.9}),
+        guess("please drop the old ones", {"remove_seats": 0.9}),
+    ]
+    assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["remove_seats"]
+
+
+def test_words_that_are_no_request_stay_with_the_request_before_them() -> None:
+    whole = guess("we need fewer seats. please remove 2, and invoice", {"remove_seats": 0.6, "invoice_copy": 0.3})
+    parts = [
+        guess("we need fewer seats.", {"remove_seats": 0.95}),
+        guess("please remove 2", {"change_role": 0.7}),
+        guess("send me the invoice", {"invoice_copy": 0.95}),
+    ]
+    found = dict(route(whole, parts, IDLE, TOPICS).intents)
+    assert found["remove_seats"] == "we need fewer seats. please remove 2"
+
+
+def test_a_request_that_is_ruled_out_is_none() -> None:
+    whole = guess("hold on, dont cancel. take 2 seats off", {"remove_seats": 0.9})
+    parts = [guess("hold on, dont cancel.", {"refund": 0.99}), guess("take 2 seats off", {"remove_seats": 0.99})]
+    assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["remove_seats"]
+
+
+def test_a_long_letter_is_served_where_the_whole_and_one_sentence_agree() -> None:
+    whole = guess("a long letter about the weather and an invoice", {"invoice_copy": 0.5}, 0.7)
+    parts = [
+        guess("the weather is bad", {"refund": 0.1}, 0.9),
+        guess("september's bill once more", {"invoice_copy": 0.45}, 0.3),
+    ]
+    assert route(whole, parts, IDLE, TOPICS).kind == "start"
+
+
+def test_an_answer_to_our_question_is_not_taken_for_a_new_request() -> None:
+    whole = guess("4 seats then", {"remove_seats": 0.97})
+    assert route(whole, [], BUSY, TOPICS, answers=True).kind == "continue"
+    assert route(whole, [], BUSY, TOPICS, answers=False).kind == "start"
+
+
+def test_a_word_or_two_never_change_the_topic() -> None:
+    assert route(guess("no thanks", {"thanks": 0.99}), [], BUSY, TOPICS).kind == "continue"
+
+
+def test_a_few_thankful_words_are_small_talk_unless_something_was_misunderstood_before() -> None:
+    words = guess("oh right, sorry", {"thanks": 0.4})
+    assert route(words, [], IDLE, TOPICS).kind == "start"
+    assert route(words, [], Frame(failed_turns=1), TOPICS).kind == "out_of_scope"
+
+
+def test_statements_and_requests_are_told_apart() -> None:
+    assert merely_states("two of our seats were only used for a week")
+    assert merely_states("hi, our admin Alan set this account up ages ago")
+    assert not merely_states("can you send it again?")
+    assert not merely_states("please refund invoice 3104")
+
+
+def test_a_message_is_cut_at_sentences_conjunctions_and_numbers() -> None:
+    assert parts_of("Two items: (1) a full export of our data, (2) your data processing agreement") == [
+        "a full export of our data",
+        "your data processing agreement",
+    ]
+    assert parts_of("refund me please") == []

@@ -1,0 +1,159 @@
+"""What a slot takes from the customer's words, and what it leaves."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.frame import ActiveProcedure
+from agents.procedures.procedure import Procedure, Slot
+from agents.procedures.slots import (
+    Found,
+    Several,
+    answers,
+    find,
+    months_in,
+    revisions,
+    without_negated,
+    without_signature,
+)
+
+TODAY = date(2026, 11, 23)
+INVOICES = [
+    {"id": "in_0042", "number": "0042", "status": "paid", "amount_due": 2900, "issued_on": "2026-11-01"},
+    {"id": "in_0041", "number": "0041", "status": "paid", "amount_due": 3100, "issued_on": "2026-10-01"},
+    {"id": "in_0040", "number": "0040", "status": "paid", "amount_due": 2900, "issued_on": "2026-09-01"},
+]
+USERS = [
+    {"id": "usr_1", "name": "Iris Vance", "email": "iris.vance@foundry.example", "role": "admin"},
+    {"id": "usr_2", "name": "Duncan Reid", "email": "duncan.reid@foundry.example", "role": "admin"},
+    {"id": "usr_3", "name": "Sam Ortiz", "email": "sam.ortiz@foundry.example", "role": "member"},
+]
+RESOURCES = [
+    {"id": "res_1", "name": "bucket-2", "kind": "bucket", "region": "us-west"},
+    {"id": "res_2", "name": "menu-photos", "kind": "bucket", "region": "eu-west"},
+    {"id": "res_3", "name": "orders", "kind": "database", "region": "eu-west"},
+]
+
+
+def slot(kind: str, **more: Any) -> Slot:
+    source = {"invoice": "billing.list_invoices", "user": "access.list_users", "resource": "x.list"}.get(kind)
+    return Slot(name=kind, type=kind, ask="?", source=source, **more)  # type: ignore[arg-type]
+
+
+def value(kind: str, text: str, candidates: Any = None, *, asked: bool = False, **more: Any) -> Any:
+    found = find(slot(kind, **more), text, candidates, asked=asked, today=TODAY)
+    return found.value if isinstance(found, Found) else found
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("add 3 seats", 3), ("seats +6", 6), ("-5 seats", 5), ("two more please", 2), ("a couple of seats", 2), ("1", 1),
+     ("12 in total i mean, so 3 more", 3), ("add 2, not 3", 2), ("we have 12 now, add 4", 4), ("another seat", 1),
+     ("then just the two", 2), ("remove ten of them", 10)],
+)  # fmt: skip
+def test_a_count_is_the_number_that_is_wanted(text: str, count: int) -> None:
+    assert value("count", text) == count
+
+
+@pytest.mark.parametrize(
+    "text", ["we need to be at 12 seats", "a total of 20 seats", "some more seats", "invoice 0042"]
+)
+def test_a_number_that_says_how_many_there_shall_be_is_no_count(text: str) -> None:
+    assert value("count", text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "invoice"),
+    [("invoice 0041", "in_0041"), ("the october one", "in_0041"), ("the latest invoice", "in_0042"),
+     ("the 31.00 one", "in_0041"), ("september, not october", "in_0040"), ("in_0040", "in_0040"),
+     ("no. 41", "in_0041")],
+)  # fmt: skip
+def test_an_invoice_is_found_by_number_month_amount_or_place(text: str, invoice: str) -> None:
+    assert value("invoice", text, INVOICES) == invoice
+
+
+def test_an_amount_that_fits_two_invoices_leaves_the_choice_to_the_customer() -> None:
+    found = value("invoice", "the 29.00 one", INVOICES)
+    assert isinstance(found, Several)
+    assert {item["id"] for item in found.candidates} == {"in_0042", "in_0040"}
+
+
+def test_an_invoice_number_that_is_not_theirs_is_never_replaced_by_another() -> None:
+    assert isinstance(value("invoice", "what is invoice 0057 for, the latest?", INVOICES), Several)
+
+
+def test_the_writers_own_name_at_the_end_names_nobody() -> None:
+    text = "Duncan left the committee and should be a member, not an admin. Thank you ever so much. Iris Vance"
+    assert value("user", text, USERS) == "usr_2"
+    assert "Iris" not in without_signature("Kind regards,\nIris Vance")
+
+
+def test_a_person_is_found_by_first_name_and_by_a_small_typo() -> None:
+    assert value("user", "make sam an admin", USERS) == "usr_3"
+    assert value("user", "duncann please", USERS) == "usr_2"
+
+
+def test_the_kind_of_a_thing_is_not_its_name() -> None:
+    found = value("resource", "please delete one of our buckets", RESOURCES)
+    assert isinstance(found, Several)
+    assert value("resource", "delete bucket-2", RESOURCES) == "res_1"
+    assert value("resource", "the database", RESOURCES) == "res_3"
+
+
+def test_a_yes_or_no_is_read_only_from_an_answer() -> None:
+    stay = {"choices": {"yes": ["keep it"], "no": ["cancel anyway"]}}
+    assert value("yes_no", "yes", asked=True, **stay) is True
+    assert value("yes_no", "cancel anyway", asked=True, **stay) is False
+    assert value("yes_no", "keep it then", asked=True, **stay) is True
+    assert value("yes_no", "yes we want to cancel", **stay) is None
+
+
+def test_the_longest_phrase_of_a_choice_wins() -> None:
+    choices = {"whole": ["all of it"], "portion": ["not all of it", "part of"]}
+    assert value("choice", "not all of it please", choices=choices) == "portion"
+
+
+def test_free_text_is_quoted_named_or_a_short_answer() -> None:
+    assert value("text", "a bucket called menu-photos please") == "menu-photos"
+    assert value("text", 'name "orders 2"') == "orders 2"
+    assert value("text", "archive", asked=True) == "archive"
+    assert value("text", "archive") is None
+
+
+def test_free_text_never_proves_that_a_message_is_an_answer() -> None:
+    assert not answers(slot("text"), "archive", None, today=TODAY)
+    assert answers(slot("count"), "4 seats then", None, today=TODAY)
+    assert not answers(slot("count"), "is there an outage right now", None, today=TODAY)
+
+
+def test_months_lie_in_the_past() -> None:
+    assert months_in("december", TODAY) == ["2025-12"]
+    assert months_in("last month", TODAY) == ["2026-10"]
+    assert months_in("we may need it", TODAY) == []
+
+
+def test_a_correction_changes_only_what_it_names() -> None:
+    procedure = Procedure(
+        "p", "p", "P", "money", "general", [], {"invoice": slot("invoice"), "count": slot("count")}, [], ""
+    )
+    active = ActiveProcedure(
+        name="p", slots={"invoice": "in_0041", "count": 3}, saved={"_invoice": {"invoices": INVOICES}}
+    )
+    assert revisions(procedure, active, "sorry I meant september, not october", TODAY) == {"invoice": "in_0040"}
+    assert revisions(procedure, active, "make it 2", TODAY) == {"count": 2}
+    assert revisions(procedure, active, "hm", TODAY) == {}
+
+
+def test_what_is_ruled_out_is_taken_out() -> None:
+    assert "october" not in without_negated("september, not october")
+    assert "admin" not in without_negated("a member instead of an admin")
+
+
+@given(st.text(max_size=200))
+def test_no_text_breaks_a_slot(text: str) -> None:
+    for kind, candidates in (("count", None), ("month", None), ("invoice", INVOICES), ("user", USERS), ("text", None)):
+        for asked in (True, False):
+            find(slot(kind), text, candidates, asked=asked, today=TODAY)
