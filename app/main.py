@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import assist, conversations, operations, pages, problems, staff
+from app.api.host_sites import HostSites
 from app.runtime import Shared, running
 from app.settings import Settings
 from records.clock import Clock, system_clock
@@ -23,9 +24,10 @@ def create_app(settings: Settings, clock: Clock = system_clock, shared: Shared |
             app.state.runtime = runtime
             yield
 
-    app = FastAPI(title="Handrail", version="0.1.0", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="Handrail", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
     app.add_middleware(BodyLimit, limit=MAX_BODY)
+    app.add_middleware(HostSites)
     for surface in (conversations, staff, assist, operations, pages):
         app.include_router(surface.router)
 
@@ -34,6 +36,7 @@ def create_app(settings: Settings, clock: Clock = system_clock, shared: Shared |
         response: Response = await call_next(request)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         return response
 
     return app

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from sse_starlette import EventSourceResponse
 
@@ -15,7 +16,7 @@ from app.api.callers import Caller, CallingCustomer, Service
 from app.api.problems import Problem
 from app.identity import Customer, Staff
 from app.runtime import Runtime
-from records.conversation import Conversation, ConversationEvent, Disposition, Episode, Feedback, Message
+from records.conversation import Conversation, ConversationEvent, Disposition, Episode, Feedback, Message, Role
 from records.decision import DecisionRecord
 from records.effect import EffectRecord
 from records.handoff import Handoff
@@ -160,12 +161,13 @@ async def conversation_record(runtime: Runtime, conversation: Conversation, *, w
             "disposition": conversation.disposition,
             "handled_by": conversation.handled_by,
             "created_at": conversation.created_at,
+            "last_event_id": conversation.events,
             "messages": [
                 {
                     "id": m.id,
                     "role": m.role,
                     "text": m.text,
-                    "author": m.author,
+                    "author": m.author if whole else None,
                     "at": m.created_at,
                     "citations": m.citations,
                     "turn_id": m.turn_id,
@@ -228,9 +230,11 @@ async def _events(
     hidden = {"approval_id", "author"} if public else set()
     with runtime.broadcaster.listen(conversation_id) as live:
         while not await request.is_disconnected():
-            for event in await _stored_events(runtime, conversation_id, after):
+            for event, told in await _stored_events(runtime, conversation_id, after):
                 after = event.number
-                payload = {name: value for name, value in event.payload.items() if name not in hidden}
+                payload = {name: value for name, value in told.items() if name not in hidden}
+                if (queue := runtime.services.escalation.queues.get(payload.get("queue", ""))) is not None:
+                    payload["team"] = queue.team
                 yield {
                     "id": str(event.number),
                     "event": event.kind,
@@ -244,14 +248,24 @@ async def _events(
                 yield {"event": "status", "data": json.dumps(payload)}
 
 
-async def _stored_events(runtime: Runtime, conversation_id: str, after: int) -> list[ConversationEvent]:
+async def _stored_events(
+    runtime: Runtime, conversation_id: str, after: int
+) -> list[tuple[ConversationEvent, dict[str, Any]]]:
     async with runtime.services.database.read() as session:
         rows = await session.scalars(
             select(ConversationEvent)
             .where(ConversationEvent.conversation_id == conversation_id, col(ConversationEvent.number) > after)
             .order_by(col(ConversationEvent.number))
         )
-        return list(rows)
+        return [(row, await _payload(session, row)) for row in rows]
+
+
+async def _payload(session: AsyncSession, event: ConversationEvent) -> dict[str, Any]:
+    """What the listener is told. A customer's own message carries the id under which it was sent."""
+    if event.kind != "message" or event.payload["role"] != Role.CUSTOMER:
+        return event.payload
+    message = await session.get_one(Message, event.payload["message_id"])
+    return {**event.payload, "client_message_id": message.client_message_id}
 
 
 __all__ = ["Disposition", "conversation_record", "router"]

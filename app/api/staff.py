@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse
 from app import handoffs
 from app.api.callers import Service, staff_with
 from app.api.conversations import conversation_record
+from app.api.problems import Problem
 from app.events import STAFF
 from app.identity import Staff
 from app.runtime import Runtime
@@ -58,12 +59,13 @@ class ApprovalDecision(BaseModel):
 async def read_queue(
     runtime: Service, staff: Representative, queue: str | None = None, state: str | None = None
 ) -> dict[str, Any]:
-    """Handoffs that wait for people, the most pressing first, and approvals that wait for a decision."""
+    """Handoffs that wait for people, the most pressing first, approvals that wait for a decision, and all queues."""
     rows = await handoffs.waiting(runtime, queue, state)
     async with runtime.services.database.read() as session:
         pending = await session.scalars(select(Approval).where(Approval.state == "pending").order_by(col(Approval.id)))
         approvals = [row.model_dump(mode="json") for row in pending]
-    return {"items": [_item(row) for row in rows], "approvals": approvals}
+    queues = {name: known.team for name, known in runtime.services.escalation.queues.items()}
+    return {"items": [_item(row) for row in rows], "approvals": approvals, "queues": queues}
 
 
 def _item(row: Handoff) -> dict[str, Any]:
@@ -90,6 +92,12 @@ async def read_handoff(handoff_id: str, runtime: Service, staff: Representative)
         conversation = await session.get_one(Conversation, row.conversation_id)
     record = await conversation_record(runtime, conversation, whole=True)
     return {**_item(row), "trigger": row.trigger, "packet": row.packet, "conversation": record}
+
+
+@router.post("/conversations/{conversation_id}/takeover", status_code=201)
+async def take_over(conversation_id: str, runtime: Service, staff: Representative) -> dict[str, Any]:
+    """Take over a conversation that Handrail is at: it stops at once, and you write."""
+    return _item(await handoffs.take_over(runtime, conversation_id, staff))
 
 
 @router.post("/handoffs/{handoff_id}/claim")
@@ -122,6 +130,21 @@ async def transfer(handoff_id: str, body: Transfer, runtime: Service, staff: Rep
 async def resolve(handoff_id: str, runtime: Service, staff: Representative, body: Note | None = None) -> dict[str, Any]:
     """Close it: the matter is settled."""
     return _item(await handoffs.change(runtime, handoff_id, staff, "resolve", note=body.note if body else ""))
+
+
+@router.get("/approvals/{approval_id}")
+async def read_approval(approval_id: str, runtime: Service, staff: Representative) -> dict[str, Any]:
+    """What is to be approved, for whom, and the conversation as it stands now."""
+    async with runtime.services.database.read() as session:
+        row = await session.get(Approval, approval_id)
+        if row is None:
+            raise Problem(404, "No such approval", f"There is no approval {approval_id}.")
+        conversation = await session.get_one(Conversation, row.conversation_id)
+    return {
+        **row.model_dump(mode="json"),
+        "customer": {"id": conversation.customer_id, **await runtime.services.customer_facts(conversation.customer_id)},
+        "conversation": await conversation_record(runtime, conversation, whole=True),
+    }
 
 
 @router.post("/approvals/{approval_id}")
