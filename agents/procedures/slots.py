@@ -237,6 +237,8 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds
         )
     plural = "s?" if key == "kind" else ""
     if re.search(rf"(?<![\w.]){re.escape(plain)}{plural}(?![\w])", low):
+        if key in ("role", "status", "plan", "currency"):
+            return 0.5  # what something is, or shall become, says less than what it is called
         return 4.0 if key in ("id", "number", "email", "invoice_id") else 3.0
     if key == "number" and re.search(rf"(?<!\d){re.escape(plain.lstrip('0'))}(?!\d)", low):
         return 2.5
