@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.gate.call import CallGate
 from agents.gate.reply import ReplyRules
@@ -26,6 +26,9 @@ from records.knowledge import RolloutStage
 from records.transcript import Transcript
 from tools.ledger import Ledger
 from tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from agents.models.endpoint import Endpoint
 
 OUT_OF_SCOPE_INTENT = "out_of_scope"
 
@@ -162,18 +165,30 @@ def make_proposer(settings: Settings, content: Content) -> Proposer:
     embedded = EmbeddedProposer(EmbeddedModel(content.library, content.templates))
     if settings.model == "embedded":
         return embedded
-    from langchain_openai import ChatOpenAI
-
-    name = settings.model.removeprefix("openai:")
-    model = ChatOpenAI(model=name, temperature=0, max_retries=0, timeout=settings.model_seconds)
     return EndpointProposer(
-        name,
-        model,
+        make_endpoint(settings),
         embedded,
         attempts=settings.model_attempts,
-        seconds=settings.model_seconds,
+        seconds=settings.model_total_seconds,
         price_in=settings.model_price_in,
         price_out=settings.model_price_out,
+        breaker_failures=settings.model_breaker_failures,
+        breaker_seconds=settings.model_breaker_seconds,
+    )
+
+
+def make_endpoint(settings: Settings) -> "Endpoint":
+    """The outside endpoint that the settings name."""
+    from agents.models.endpoint import Endpoint
+
+    return Endpoint(
+        settings.model.removeprefix("openai:"),
+        base_url=settings.openai_base_url,
+        api_key=settings.openai_api_key,
+        seconds=settings.model_seconds,
+        streaming=settings.model_streaming,
+        temperature=None if settings.model_temperature == "unset" else settings.model_temperature,
+        max_tokens=settings.model_max_tokens,
     )
 
 
@@ -258,16 +273,28 @@ async def running(
 
 @asynccontextmanager
 async def _checkpointer(settings: Settings, database: Database) -> AsyncIterator[Any]:
+    from agents.checkpoints import ParkedOnly
+
     if database.sqlite:
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-        async with AsyncSqliteSaver.from_conn_string(str(settings.home / "checkpoints.db")) as saver:
+        class SqliteSaver(ParkedOnly, AsyncSqliteSaver):
+            """Parked turns in a file beside the records."""
+
+        async with SqliteSaver.from_conn_string(str(settings.home / "checkpoints.db")) as saver:
             await saver.setup()
             yield saver
         return
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    from psycopg.rows import dict_row
+    from psycopg_pool import AsyncConnectionPool
+
+    class PostgresSaver(ParkedOnly, AsyncPostgresSaver):
+        """Parked turns in the records' database."""
 
     url = settings.database.replace("postgresql+psycopg://", "postgresql://")
-    async with AsyncPostgresSaver.from_conn_string(url) as saver:
+    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    async with AsyncConnectionPool(url, kwargs=options, min_size=1, max_size=5, open=False) as pool:
+        saver = PostgresSaver(pool)  # type: ignore[arg-type]
         await saver.setup()
         yield saver

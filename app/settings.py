@@ -19,7 +19,9 @@ class BrokenSettings(Exception):
 class Settings(BaseSettings):
     """All that an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix="HANDRAIL_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HANDRAIL_", env_file=".env", extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
 
     home: Path = Field(default=Path(".handrail"), description="Where everything is kept: database, Chroma, artefacts.")
     database_url: str | None = Field(default=None, description="Default: SQLite in HOME. Or postgresql+psycopg://...")
@@ -35,8 +37,25 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8321, ge=0, le=65535)
     development: bool = Field(default=True, description="Sample page, sample tokens and the sandbox company.")
+    openai_base_url: str | None = Field(
+        default=None,
+        validation_alias="OPENAI_BASE_URL",
+        pattern=r"^https?://\S+$",
+        description="Where the model's endpoint is; most servers want it to end in /v1. Default: OpenAI's.",
+    )
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias="OPENAI_API_KEY", description="Its key. A server of one's own may need none."
+    )
     model_seconds: float = Field(default=20.0, gt=0, description="Time limit of one model call.")
-    model_attempts: int = Field(default=2, ge=1, le=5)
+    model_total_seconds: float = Field(default=25.0, gt=0, description="Time limit of all attempts at one proposal.")
+    model_attempts: int = Field(default=2, ge=1, le=5, description="How often a call is tried that may pass later.")
+    model_streaming: bool = Field(default=False, description="Ask for the answer in pieces. Customers see no drafts.")
+    model_temperature: float | Literal["unset"] = Field(
+        default=0.0, description="`unset` sends none, for models that take none."
+    )
+    model_max_tokens: int | None = Field(default=None, ge=16, description="Bounds an answer. Default: sends none.")
+    model_breaker_failures: int = Field(default=5, ge=1, description="Failures in a row that stop asking the endpoint.")
+    model_breaker_seconds: float = Field(default=30.0, gt=0, description="How long it is then left alone.")
     model_price_in: float = Field(default=0.0, description="Millionths of the house currency per prompt token.")
     model_price_out: float = Field(default=0.0, description="Millionths of the house currency per answered token.")
     turn_seconds: float = Field(default=60.0, gt=0)
@@ -50,7 +69,8 @@ class Settings(BaseSettings):
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
             first = error.errors()[0]
-            name = "HANDRAIL_" + "_".join(str(part) for part in first["loc"]).upper()
+            name = str(first["loc"][0]).upper()
+            name = name if name.startswith("OPENAI_") else f"HANDRAIL_{name}"
             raise BrokenSettings(f"setting {name}: {first['msg']}") from None
 
     @property

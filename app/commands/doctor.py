@@ -1,6 +1,7 @@
 """Checks every part of a deployment and says in a sentence what is wrong."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
         ("knowledge", _knowledge),
         ("embeddings", _embeddings),
         ("content", _content),
-        ("model", _model),
+        ("model", check_model),
         ("secret key", _secret),
     ]
     findings = []
@@ -87,20 +88,46 @@ async def _content(settings: Settings) -> str:
     return f"{len(content.library.procedures)} procedures, {triggers} triggers, {len(registry)} tools, policies valid"
 
 
-async def _model(settings: Settings) -> str:
+async def check_model(settings: Settings) -> str:
+    """Ask the model's endpoint to call a tool, as a turn would. Raises `ValueError` that says what to look at."""
     if settings.model == "embedded":
         return "the embedded model needs nothing"
-    import os
+    from langchain_core.messages import HumanMessage
 
-    if not os.environ.get("OPENAI_API_KEY"):
-        raise ValueError("OPENAI_API_KEY is not set: the endpoint will refuse, and the embedded model will serve")
-    import httpx
+    from agents.models.failure import EndpointFailed
+    from app.runtime import make_endpoint
 
-    base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-    async with httpx.AsyncClient(timeout=5) as client:
-        answer = await client.get(f"{base}/models", headers={"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"})
-    answer.raise_for_status()
-    return f"the endpoint for {settings.model.removeprefix('openai:')} answers"
+    endpoint = make_endpoint(settings)
+    place = f"{endpoint.name} at {re.sub(r'//[^/@]*@', '//', endpoint.url)}"
+    try:
+        answer = await endpoint.ask([HumanMessage("Call the tool `ready`.")], [_READY])
+    except EndpointFailed as failure:
+        detail = f" ({failure.detail})" if failure.detail else ""
+        raise ValueError(
+            f"{place} {failure}{detail}: {_advice(str(failure))}; until then the embedded model serves"
+        ) from failure
+    finally:
+        await endpoint.close()
+    called = "and calls tools" if answer.message.tool_calls else "but called no tool when asked to: it may be too weak"
+    return f"{place} answers {called}"
+
+
+_READY = {
+    "type": "function",
+    "function": {"name": "ready", "description": "Say so.", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+def _advice(failure: str) -> str:
+    """What to look at, by the status that stands in the failure's sentence."""
+    advice = {
+        "400": "it may not know tools or a parameter; HANDRAIL_MODEL_TEMPERATURE=unset sends no temperature",
+        "401": "check OPENAI_API_KEY",
+        "403": "check OPENAI_API_KEY and what it may use",
+        "404": "check that OPENAI_BASE_URL ends as it should (mostly in /v1) and the model's name in HANDRAIL_MODEL",
+        "429": "its limit or quota is spent",
+    }
+    return next((says for status, says in advice.items() if status in failure), "check OPENAI_BASE_URL and the server")
 
 
 async def _secret(settings: Settings) -> str:
