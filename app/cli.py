@@ -115,7 +115,7 @@ def audit_verify(as_json: Json = False) -> None:
     async def check() -> audit.AuditReport:
         database = await Database.open(Settings.read().database)
         try:
-            async with database.read() as session:
+            async with database.snapshot() as session:
                 return await audit.verify(session)
         finally:
             await database.close()

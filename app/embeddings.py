@@ -14,7 +14,15 @@ def plain_embedder(settings: Settings) -> "Embedder":
 
     if settings.embeddings == "embedded":
         return MiniLmEmbedder()
-    return OpenAIEmbedder(settings.embeddings.removeprefix("openai:"))
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+    return OpenAIEmbedder(settings.embeddings.removeprefix("openai:"), base_url=settings.openai_base_url, api_key=key)
+
+
+def passing_embedder(settings: Settings) -> "CachedEmbedder":
+    """Keeps the newest vectors in memory only: for what customers write."""
+    from agents.knowledge.embed import CachedEmbedder, EmbeddingCache
+
+    return CachedEmbedder(plain_embedder(settings), EmbeddingCache())
 
 
 def lasting_embedder(settings: Settings) -> "CachedEmbedder":

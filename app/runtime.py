@@ -17,6 +17,7 @@ from agents.procedures.replies import Templates
 from agents.services import Budgets, Proposer, Services
 from agents.triage.escalation import EscalationRules
 from agents.triage.route import Guess
+from app.embeddings import lasting_embedder, passing_embedder
 from app.events import Broadcaster
 from app.jobs.turns import TurnRunner
 from app.settings import POLICIES, PROMPTS, Settings
@@ -98,31 +99,19 @@ def training_examples(content: Content) -> tuple[list[str], list[str]]:
     return texts + content.out_of_scope, intents + [OUT_OF_SCOPE_INTENT] * len(content.out_of_scope)
 
 
-def make_embedder(settings: Settings) -> Any:
-    """The configured embedder behind its cache."""
-    from agents.knowledge.embed import CachedEmbedder, EmbeddingCache, MiniLmEmbedder, OpenAIEmbedder
-
-    settings.home.mkdir(parents=True, exist_ok=True)
-    inner = (
-        MiniLmEmbedder()
-        if settings.embeddings == "embedded"
-        else OpenAIEmbedder(settings.embeddings.removeprefix("openai:"))
-    )
-    return CachedEmbedder(inner, EmbeddingCache(settings.home / "embeddings.db"))
-
-
 def make_classifier(settings: Settings, content: Content, embedder: Any) -> Any:
-    """The intent classifier of this deployment: fitted when the examples changed, else loaded."""
+    """The intent classifier of this deployment: fitted when the examples changed, else loaded.
+
+    `embedder` is for what customers write; examples are embedded through the lasting cache.
+    """
     from agents.triage.classifier import IntentClassifier
 
     texts, intents = training_examples(content)
     digest = hashlib.sha256("\n".join([embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
     folder = settings.artefacts / f"triage-{digest}"
-    if folder.exists():
-        return IntentClassifier.load(folder, embedder)
-    classifier = IntentClassifier.fit(texts, intents, embedder)
-    classifier.save(folder)
-    return classifier
+    if not folder.exists():
+        IntentClassifier.fit(texts, intents, lasting_embedder(settings)).save(folder)
+    return IntentClassifier.load(folder, embedder)
 
 
 def load_shared(settings: Settings, content: Content) -> Shared:
@@ -130,9 +119,10 @@ def load_shared(settings: Settings, content: Content) -> Shared:
     from agents.knowledge.index import KnowledgeIndex
     from tools.policy import PolicyEngine
 
-    embedder = make_embedder(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    embedder, lasting = passing_embedder(settings), lasting_embedder(settings)
     classifier = make_classifier(settings, content, embedder)
-    knowledge = KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url)
+    knowledge = KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url, documents=lasting)
     return Shared(embedder, classifier, knowledge, content, PolicyEngine.load(POLICIES))
 
 
@@ -237,6 +227,9 @@ async def running(
                 row = await session.get(RolloutStage, intent)
             return (row.stage, row.canary_share) if row else (settings.default_stage, 0.1)
 
+        chosen = proposer or make_proposer(settings, content)
+        if close := getattr(chosen, "close", None):
+            stack.push_async_callback(close)
         services = Services(
             database=database,
             transcript=Transcript(database, clock),
@@ -256,7 +249,7 @@ async def running(
             search=search,
             customer_facts=customer_facts(sandbox),
             stage_of=stage_of,
-            proposer=proposer or make_proposer(settings, content),
+            proposer=chosen,
             system_prompt=content.system_prompt,
             company=settings.company,
             emit=broadcaster.tell,

@@ -18,7 +18,8 @@ from records.clock import Clock, system_clock
 async def serving(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[tuple[str, FastAPI]]:
     """(base URL, application), with the sample company's articles in its knowledge base."""
     app = create_app(settings, clock=clock)
-    listener = socket.socket()
+    # With its protocol named, asyncio sends small answers at once (TCP_NODELAY).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -17,6 +17,8 @@ from app.settings import Settings
 from records.clock import Clock, system_clock
 from tools.tool import IdentityLevel
 
+KEY = "a key for tests that is longer than thirty-two characters"
+
 
 @dataclass
 class Served:
@@ -87,7 +89,9 @@ class Customer:
 @asynccontextmanager
 async def listening(app: Any) -> AsyncIterator[str]:
     """An ASGI application on a free port: its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:  # so that answers go at once
+        bound.bind(("127.0.0.1", 0))
+        bound.listen()
         port = bound.getsockname()[1]
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=1))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

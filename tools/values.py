@@ -34,9 +34,10 @@ ResourceId = Annotated[str, Kind("resource_id")]
 IncidentId = Annotated[str, Kind("incident_id")]
 ContractId = Annotated[str, Kind("contract_id")]
 DocumentKind = Annotated[str, Kind("document_kind")]
-AmountMinor = Annotated[int, Kind("amount_minor")]
+_MINOR = "in minor units: 2900 is 29.00"
+AmountMinor = Annotated[int, Kind("amount_minor"), Field(description=_MINOR)]
 """Money in minor units; the currency stands in a field of its own beside it."""
-PositiveAmount = Annotated[int, Kind("amount_minor"), Field(gt=0)]
+PositiveAmount = Annotated[int, Kind("amount_minor"), Field(gt=0, description=_MINOR)]
 CurrencyCode = Annotated[str, Kind("currency"), Field(pattern=r"^[A-Z]{3}$")]
 PlanName = Annotated[str, Kind("plan")]
 SeatCount = Annotated[int, Kind("seat_count")]

@@ -78,11 +78,17 @@ class _Stored:
 class KnowledgeIndex:
     """Hybrid retrieval. Safe to use from several threads, and by several processes on one Chroma server."""
 
-    def __init__(self, folder: Path, embedder: Embedder, url: str | None = None) -> None:
-        """Kept in `folder`, or on the Chroma server at `url`. Each embedding model has a collection of its own."""
+    def __init__(
+        self, folder: Path, embedder: Embedder, url: str | None = None, documents: Embedder | None = None
+    ) -> None:
+        """Kept in `folder`, or on the Chroma server at `url`. Each embedding model has a collection of its own.
+
+        `documents` is the same model for documents, where their vectors are cached elsewhere than those of questions.
+        """
         self._folder = folder
         self._url = url
         self._embedder = embedder
+        self._documents = documents or embedder
         self._lock = threading.RLock()
         self._client: ClientAPI | None = None
         self._stored: _Stored | None = None
@@ -211,7 +217,7 @@ class KnowledgeIndex:
             texts = [chunk.in_context(document.title) for document, chunk, _ in batch]
             collection.upsert(
                 ids=[f"{document.id}#{chunk.ordinal}" for document, chunk, _ in batch],
-                embeddings=self._embedder.embed(texts),
+                embeddings=self._documents.embed(texts),
                 documents=[chunk.text for _, chunk, _ in batch],
                 metadatas=[_metadata(*row) for row in batch],
             )

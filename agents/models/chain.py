@@ -31,7 +31,7 @@ EMBEDDED = "embedded"
 SERVED_BY = "served_by"
 """Response metadata: the model that made a proposal. The turn keeps its proposals among its messages, and so this."""
 
-_backoff = wait_exponential_jitter(initial=0.2, max=2.0)
+_backoff = wait_exponential_jitter(multiplier=0.2, max=2.0)
 
 
 class EmbeddedProposer:

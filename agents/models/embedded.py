@@ -59,7 +59,9 @@ class EmbeddedModel(BaseChatModel):
     def _propose(self, messages: list[BaseMessage]) -> AIMessage:
         brief = _brief(messages)
         outcomes = _outcomes(messages)
-        run = ProcedureRun(brief, self.library, self.templates)
+        changes = [outcome for queue in outcomes.values() for outcome in queue if outcome.changed]
+        carried_out = bool(changes) and all(outcome.result is not None for outcome in changes)
+        run = ProcedureRun(brief, self.library, self.templates, carried_out=carried_out)
         proposals = run.turn()
         calls = 0
         known: dict[str, Outcome] = {}

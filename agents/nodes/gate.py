@@ -18,6 +18,7 @@ from agents.confidence.model import Features
 from agents.gate.call import Judged, Situation, canonical_arguments, check_schema, fingerprint
 from agents.gate.reply import check_reply, known_figures
 from agents.gate.verdict import Check, Ruling, Verdict
+from agents.models.chain import EMBEDDED, SERVED_BY
 from agents.models.names import to_wire
 from agents.nodes.act import hand_over
 from agents.nodes.triage import UNDERSTOOD
@@ -94,6 +95,9 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
         command = hand_over(turn, escalate)
         return Command(goto="escalate", update=command.update)
     if permitted:
+        for call in calls:
+            if turn.judged[call["id"]].verdict.ruling in (Ruling.ASK, Ruling.NEEDS_APPROVAL):
+                _answer(turn, call, "not done: propose it alone, once you have what you need to know", failed=False)
         return Command(goto="execute", update={"calls": permitted})
     if approval is not None:
         return Command(goto="park", update={"approval_id": approval.id, "calls": [waiting[0][0]]})
@@ -254,22 +258,23 @@ def offer_text(turn: TurnContext, judged: Judged) -> str:
     return turn.services.templates.text(judged.tool.effect.offer, names, f"offer of {judged.tool.name}")
 
 
-def _answer(turn: TurnContext, call: dict[str, Any], problem: str) -> None:
-    """Tell the model why a call was refused."""
+def _answer(turn: TurnContext, call: dict[str, Any], problem: str, *, failed: bool = True) -> None:
+    """Tell the model why a call was not carried out."""
     known = any(isinstance(m, AIMessage) and any(c["id"] == call["id"] for c in m.tool_calls) for m in turn.scratch)
     if not known:
         proposed = {"name": to_wire(call["tool"]), "args": call["arguments"], "id": call["id"]}
         turn.scratch.append(AIMessage(content="", tool_calls=[proposed]))  # type: ignore[list-item]
     turn.scratch.append(ToolMessage(problem, tool_call_id=call["id"], status="error"))
-    turn.tool_errors += 1
+    turn.tool_errors += failed
 
 
 def _judge_reply(turn: TurnContext, reply: dict[str, Any]) -> Next:
-    check = (
-        Check("reply", Ruling.REFUSED, "the model said nothing")
-        if not reply.get("text")
-        else _check(turn, reply["text"])
-    )
+    if not reply.get("text"):
+        check = Check("reply", Ruling.REFUSED, "the model said nothing")
+    elif _unfounded(turn, reply):
+        check = Check("reply", Ruling.REFUSED, "nothing was looked up in this matter")
+    else:
+        check = _check(turn, reply["text"])
     turn.decisions.append(
         turn.decide(
             "reply",
@@ -283,12 +288,20 @@ def _judge_reply(turn: TurnContext, reply: dict[str, Any]) -> Next:
     if check.passed:
         return Command(goto="respond")
     turn.reply_retries += 1
-    if turn.reply_retries > 1 or turn.model == "embedded":
+    if turn.model == EMBEDDED:
         command = hand_over(turn, f"no reply passed the checks: {check.reason}")
         return Command(goto="escalate", update=command.update)
-    turn.scratch.append(AIMessage(content=reply.get("text", "") or "(empty)"))
-    turn.scratch.append(_correction(check.reason))
+    refused = AIMessage(content=reply.get("text", "") or "(empty)")
+    if turn.reply_retries > 1:
+        refused.response_metadata[SERVED_BY] = EMBEDDED  # from here on the turn stays with the embedded model
+    turn.scratch += [refused, _correction(check.reason)]
     return Command(goto="act", update={"reply": None})
+
+
+def _unfounded(turn: TurnContext, reply: dict[str, Any]) -> bool:
+    """Whether a language model answers in a matter of the records without a look at them."""
+    looked = turn.evidence.results or (turn.brief is not None and turn.brief.passages)
+    return turn.model != EMBEDDED and reply["kind"] != "question" and bool(turn.offered_tools) and not looked
 
 
 def _correction(reason: str) -> Any:

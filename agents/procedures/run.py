@@ -68,8 +68,12 @@ class _Stop(Exception):
 class ProcedureRun:
     """One turn of the embedded model. `frame` is the dialogue state as it stands at the latest proposal."""
 
-    def __init__(self, brief: Brief, library: ProcedureLibrary, templates: Templates) -> None:
+    def __init__(
+        self, brief: Brief, library: ProcedureLibrary, templates: Templates, *, carried_out: bool = False
+    ) -> None:
+        """`carried_out`: what the customer agreed to in this message has been done."""
         self.brief, self.library, self.templates = brief, library, templates
+        self.carried_out = carried_out
         self.frame: Frame = brief.frame.model_copy(deep=True)
         self.today = date.fromisoformat(brief.today)
         self.spoken: list[str] = []
@@ -154,6 +158,12 @@ class ProcedureRun:
                 if active.asked["offer"] > MAX_ASKED:
                     raise _Stop(self._hand_over(self._queue(), "the customer neither accepted nor declined the offer"))
                 self.spoken.append(self._system("system_offer_again"))
+            case _ if not active.offering:  # another model had offered it, outside of these steps
+                self.frame.stack.pop()
+                if not self.carried_out:
+                    raise _Stop(self._hand_over(self._queue(), "what the customer agreed to could not be done"))
+                self.spoken.append(self._system("system_offer_done", offer=self.brief.offer_text))
+                raise _Stop(Speech(self._text(), "reply"))
             case _:
                 active.offering = False
 

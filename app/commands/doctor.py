@@ -52,17 +52,17 @@ async def _database(settings: Settings) -> str:
 
 async def _knowledge(settings: Settings) -> str:
     from agents.knowledge.index import KnowledgeIndex
-    from app.runtime import make_embedder
+    from app.embeddings import passing_embedder
 
-    index = KnowledgeIndex(settings.home / "chroma", make_embedder(settings), url=settings.chroma_url)
+    index = KnowledgeIndex(settings.home / "chroma", passing_embedder(settings), url=settings.chroma_url)
     count = await asyncio.to_thread(index.count)
     return f"{count} passages" + ("" if count else ": ingest documents with `handrail knowledge ingest PATH`")
 
 
 async def _embeddings(settings: Settings) -> str:
-    from app.runtime import make_embedder
+    from app.embeddings import passing_embedder
 
-    embedder = make_embedder(settings)
+    embedder = passing_embedder(settings)
     vectors = await asyncio.to_thread(embedder.embed, ["hello"])
     return f"{embedder.name} gives {vectors.shape[1]} dimensions"
 

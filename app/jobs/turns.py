@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
+from langsmith import tracing_context
 
 from agents.checkpoints import FRESH
 from agents.nodes.escalate import hand_over_failed
@@ -99,9 +100,10 @@ class TurnRunner:
     async def _run(self, start: TurnStart, entry: TurnState | Command[Any], *, fresh: bool = False) -> bool:
         turn = await begin(self.services, start)
         config = {"configurable": {"thread_id": start.turn.id, FRESH: fresh}, "recursion_limit": 100}
-        work = asyncio.ensure_future(
-            self.graph.ainvoke(entry, config, context=turn, durability="exit")  # type: ignore[arg-type]
-        )
+        with tracing_context(enabled=False):  # an operator's LANGSMITH_TRACING must not carry customers' words away
+            work = asyncio.ensure_future(
+                self.graph.ainvoke(entry, config, context=turn, durability="exit")  # type: ignore[arg-type]
+            )
         keeper = asyncio.create_task(self._keep_lease(turn, work))
         try:
             await work

@@ -53,20 +53,30 @@ async def test_a_lie_is_held_back_and_a_true_reply_may_follow(
 
 
 @pytest.mark.parametrize("lie", ["I have refunded you 29.00 EUR.", "A colleague will call you in a minute."])
-async def test_a_model_that_insists_on_a_lie_loses_the_conversation_to_a_person(
+async def test_a_model_that_insists_on_a_lie_loses_the_turn_to_the_embedded_model(
     endpoint: ScriptedEndpoint, service: Served, lie: str
 ) -> None:
     endpoint.then(FOUND)
     endpoint.for_ever = says(lie)
     customer = service.customer("cus_001")
     turn = await customer.say(DOUBLE_CHARGE)
-    assert turn["disposition"] == "escalated" and turn["reply"]
+    assert "Shall I refund 29.00 EUR of invoice 0042" in turn["reply"]
     record = await service.record(customer.conversation_id)
     assert lie not in agent_texts(record)
-    (handoff,) = record["handoffs"]
-    assert "no reply passed the checks" in handoff["reason"]
+    assert len(refusals(record)) == 2
+    assert served_by(record)[-1] == "embedded"
     assert record["effects"] == []
     assert len(endpoint.received) == 3
+
+
+async def test_an_answer_in_a_matter_of_the_records_needs_a_look_at_them(
+    endpoint: ScriptedEndpoint, service: Served
+) -> None:
+    endpoint.for_ever = says("That is no double payment. It is a refund.")
+    customer = service.customer("cus_001")
+    turn = await customer.say(DOUBLE_CHARGE)
+    assert "Shall I refund 29.00 EUR of invoice 0042" in turn["reply"]
+    assert refusals(await service.record(customer.conversation_id)) == ["nothing was looked up in this matter"] * 2
 
 
 @pytest.mark.parametrize(

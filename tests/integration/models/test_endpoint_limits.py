@@ -28,7 +28,7 @@ async def test_a_wait_beyond_the_time_limit_is_not_begun(endpoint: ScriptedEndpo
     endpoint.then(Status(429, {"retry-after": "40"}), QUESTION)
     begin = time.monotonic()
     assert "29.00 EUR" in (await service.customer("cus_001").say(DOUBLE_CHARGE))["reply"]
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     assert len(endpoint.received) == 1
 
 
@@ -40,7 +40,7 @@ async def test_all_attempts_together_keep_the_time_limit(
     begin = time.monotonic()
     customer = service.customer("cus_001")
     assert "29.00 EUR" in (await customer.say(DOUBLE_CHARGE))["reply"]
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 20
     assert len(endpoint.received) <= 2
     assert "gave no answer within" in model_steps(await service.record(customer.conversation_id))[0]["note"]
 
@@ -48,7 +48,7 @@ async def test_all_attempts_together_keep_the_time_limit(
 async def test_an_endpoint_that_keeps_failing_is_left_alone_and_tried_again_later(
     endpoint: ScriptedEndpoint, start_service: StartService
 ) -> None:
-    service = await start_service(model_breaker_failures=2, model_breaker_seconds=0.8)
+    service = await start_service(model_breaker_failures=2, model_breaker_seconds=4)
     endpoint.for_ever = Status(503)
     assert "29.00 EUR" in (await service.customer("cus_001").say(DOUBLE_CHARGE))["reply"]
     assert len(endpoint.received) == 2
@@ -57,7 +57,7 @@ async def test_an_endpoint_that_keeps_failing_is_left_alone_and_tried_again_late
     assert len(endpoint.received) == 2
     (note, *_) = [step["note"] for step in model_steps(await service.record(customer.conversation_id))]
     assert note == "scripted failed too often of late and is left alone for a while"
-    await asyncio.sleep(0.9)
+    await asyncio.sleep(4.1)
     endpoint.for_ever = QUESTION
     assert (await service.customer("cus_001").say(DOUBLE_CHARGE))["reply"] == "Which invoice is it about?"
 
@@ -66,7 +66,7 @@ async def test_after_a_rest_one_turn_tries_the_endpoint_and_the_others_do_not_wa
     endpoint: ScriptedEndpoint, start_service: StartService
 ) -> None:
     service = await start_service(
-        model_attempts=1, model_seconds=1.5, model_breaker_failures=1, model_breaker_seconds=0.3
+        model_attempts=1, model_seconds=8, model_total_seconds=8, model_breaker_failures=1, model_breaker_seconds=0.3
     )
     endpoint.then(Status(503))
     await service.customer("cus_001").say(DOUBLE_CHARGE)
