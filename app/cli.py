@@ -175,17 +175,16 @@ def main() -> NoReturn:
     """The entry point: bad input and settings become one line on stderr and exit code 2."""
     try:
         _mount()
-        cli(standalone_mode=False)
+        code = cli(standalone_mode=False)  # what a command gives to `typer.Exit`, or None
     except (BadInput, BrokenSettings) as error:
         print(f"handrail: {error}", file=sys.stderr)
         sys.exit(2)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
     except typer.Abort:
         sys.exit(130)
     except Exception as error:
         if (code := getattr(error, "exit_code", None)) is not None and hasattr(error, "format_message"):
-            print(f"handrail: {error.format_message()}", file=sys.stderr)  # type: ignore[attr-defined]
+            if message := error.format_message():  # type: ignore[attr-defined]
+                print(f"handrail: {message}", file=sys.stderr)
             sys.exit(code)
         from app.commands.output import explain
 
@@ -194,4 +193,4 @@ def main() -> NoReturn:
             raise
         print(f"handrail: {line}", file=sys.stderr)
         sys.exit(2)
-    sys.exit(0)
+    sys.exit(code or 0)
