@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import col, select
 
-from app import assist
+from agents.assist import Case, draft
 from app.api.callers import Service, staff_with
 from app.api.problems import Problem
 from app.identity import Staff
 from records.conversation import Message
 from records.handoff import Suggestion
 from records.identifiers import new_id
+from tools.tool import IdentityLevel
 
 router = APIRouter(prefix="/v1/assist", tags=["agent assist"])
 
@@ -56,7 +57,7 @@ class SuggestionVerdict(BaseModel):
 @router.post("/suggestions", status_code=201)
 async def make_suggestion(body: SuggestionRequest, runtime: Service, staff: Representative) -> dict[str, Any]:
     """A suggested reply with its sources."""
-    facts: dict[str, Any] = {}
+    case = Case(messages=[])
     if body.conversation_id is not None:
         conversation = await runtime.services.transcript.get(body.conversation_id)
         async with runtime.services.database.read() as session:
@@ -64,12 +65,13 @@ async def make_suggestion(body: SuggestionRequest, runtime: Service, staff: Repr
                 select(Message).where(Message.conversation_id == conversation.id).order_by(col(Message.number))
             )
             messages = [{"role": row.role, "text": row.text} for row in rows]
-        facts = {"id": conversation.customer_id, **await runtime.services.customer_facts(conversation.customer_id)}
+        facts = await runtime.services.customer_facts(conversation.customer_id)
+        case = Case(messages, conversation.customer_id, IdentityLevel(conversation.level), facts)
     else:
-        messages = [message.model_dump() for message in body.transcript or []]
-    if not any(message["role"] == "customer" for message in messages):
+        case = Case([message.model_dump() for message in body.transcript or []])
+    if not case.words:
         raise Problem(422, "There is no customer message", "A suggestion answers the customer's last message.")
-    proposal = await assist.suggest(runtime, messages, facts)
+    proposal = await draft(runtime.services, case)
     row = Suggestion(
         id=new_id("sug"),
         conversation_id=body.conversation_id,
