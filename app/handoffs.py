@@ -59,6 +59,8 @@ async def change(
                 known = ", ".join(sorted(runtime.services.escalation.queues))
                 raise Problem(422, "Unknown queue", f"The queues are: {known}.")
             row.queue, row.state, row.claimed_by = queue, "open", None
+            noted = {"by": staff.email, "at": now.isoformat(), "text": note}
+            row.packet = {**row.packet, "notes": [*row.packet.get("notes", []), noted]} if note else row.packet
         else:
             await _close(session, row, conversation, "resolved" if action == "resolve" else "returned", note)
             row.closed_at = now

@@ -159,4 +159,4 @@ def _summary(turn: TurnContext, escalation: dict[str, Any]) -> str:
     done = [step["payload"]["tool"] for step in turn.steps if step["kind"] == "tool"]
     looked = f" Looked at: {', '.join(dict.fromkeys(done))}." if done else ""
     why = escalation["detail"] or escalation["reason"]
-    return f"{who} writes{about}. Last words: “{words}” Handed over because: {why}.{looked}"
+    return f"{who} writes{about}. Last words: “{words}” Handed over because: {why.rstrip('.')}.{looked}"
