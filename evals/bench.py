@@ -123,19 +123,17 @@ async def _our_conversation(runtime: Runtime) -> Turn:
 
 
 async def _stages(runtime: Runtime) -> dict[str, float]:
-    """The share of each stage in our turns."""
+    """The share of each stage in our turns, of medians: the first turn loads what the others find."""
     from sqlmodel import select
 
     from records.turn import Turn as TurnRow
 
     async with runtime.services.database.read() as session:
         rows = list(await session.scalars(select(TurnRow)))
-    totals: dict[str, float] = {}
-    for row in rows:
-        for name, milliseconds in row.stages_ms.items():
-            totals[name] = totals.get(name, 0.0) + milliseconds
-    whole = sum((row.finished_at - row.started_at).total_seconds() * 1000 for row in rows if row.finished_at)
-    shares = {name: round(total / whole, 3) for name, total in totals.items()}
+    finished = [row for row in rows if row.finished_at is not None]
+    whole = median((row.finished_at - row.started_at).total_seconds() * 1000 for row in finished)  # type: ignore[operator]
+    names = dict.fromkeys(name for row in finished for name in row.stages_ms)
+    shares = {name: round(median(row.stages_ms.get(name, 0.0) for row in finished) / whole, 3) for name in names}
     return {**shares, "rest": round(1 - sum(shares.values()), 3)}
 
 

@@ -22,8 +22,8 @@ class Expression:
         self.variables: frozenset[str] = frozenset(self._program.variables())
         self.slots: tuple[str, ...] = tuple(dict.fromkeys(re.findall(r"\bslots\.([a-z_][a-z0-9_]*)", source)))
 
-    def evaluate(self, names: dict[str, Any]) -> Any:
-        """The value over `names`. Raises `ExpressionError`."""
+    def evaluate(self, names: "dict[str, Any] | cel.Context") -> Any:
+        """The value over `names`, or over a `cel.Context` that several expressions share. Raises `ExpressionError`."""
         try:
             return self._program.execute(names)
         except (ValueError, TypeError, KeyError, RuntimeError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+import cel
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -149,9 +150,10 @@ class EscalationRules:
 
         A rule that cannot be evaluated counts as fired: a doubtful case goes to a person.
         """
+        shared = cel.Context(names)  # converted once for all rules
         for trigger in self.triggers:
             try:
-                if trigger.when.evaluate(names):
+                if trigger.when.evaluate(shared):
                     return trigger
             except ExpressionError:
                 return trigger
