@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ from evals.world import clock_from
 from tools.tool import IdentityLevel
 
 TICKETS = Path(__file__).parent / "tickets" / "development.jsonl"
-OF_EACH_INTENT = 2
+ENOUGH = 36
+ROUNDS = 2
 
 
 async def play_demo(settings: Settings, out: Path, *, quiet: bool) -> dict[str, Any]:
@@ -58,17 +58,22 @@ async def play_demo(settings: Settings, out: Path, *, quiet: bool) -> dict[str, 
 
 
 def _a_few_of_each_kind(tickets: list[Ticket]) -> list[Ticket]:
-    """One ticket a customer, so that no ticket meddles with another's records; all of the same month."""
-    chosen: dict[str, Ticket] = {}
-    of_kind: Counter[str] = Counter()
+    """One ticket a customer, so that no ticket meddles with another's records; all of the same month.
+
+    First one of each kind, then second ones, until there are enough.
+    """
     month = tickets[0].opened_at.strftime("%Y-%m")
-    for ticket in tickets:
-        kind = ticket.expected.intent or f"none, {ticket.expected.dispositions}"
-        fits = ticket.opened_at.strftime("%Y-%m") == month and of_kind[kind] < OF_EACH_INTENT
-        if fits and ticket.customer not in chosen:
-            chosen[ticket.customer] = ticket
-            of_kind[kind] += 1
-    return list(chosen.values())
+    left = [ticket for ticket in tickets if ticket.opened_at.strftime("%Y-%m") == month]
+    chosen: dict[str, Ticket] = {}
+    for _ in range(ROUNDS):
+        kinds: set[str] = set()
+        for ticket in left:
+            kind = ticket.expected.intent or f"none, {ticket.expected.dispositions}"
+            if kind not in kinds and ticket.customer not in chosen and len(chosen) < ENOUGH:
+                kinds.add(kind)
+                chosen[ticket.customer] = ticket
+    order = {ticket.id: position for position, ticket in enumerate(tickets)}
+    return sorted(chosen.values(), key=lambda ticket: order[ticket.id])
 
 
 async def _play(ticket: Ticket, client: httpx.AsyncClient, key: str) -> Played:

@@ -88,7 +88,7 @@ class AuditReport:
 
 
 async def verify(session: AsyncSession) -> AuditReport:
-    """Recompute every chain and compare it with what is stored."""
+    """Recompute every chain and compare it with what is stored. `session` is one of `Database.snapshot()`."""
     report = AuditReport()
     heads = {
         row.id: (row.audit_number, row.audit_hash)

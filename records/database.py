@@ -15,13 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 MIGRATIONS = Path(__file__).parent / "migrations"
 ONE_MIGRATION_AT_A_TIME = 7_246_311_905
 """Postgres' advisory lock that a migrating replica holds."""
+ONE_SET_UP_AT_A_TIME = ONE_MIGRATION_AT_A_TIME + 1
+"""The one that `Database.alone` holds."""
 
 _migrating = threading.Lock()  # Alembic keeps its context in module globals
 
 
 class Database:
-    """One database (SQLite or Postgres). `read()` is for queries, `write()` one transaction that commits at its end.
+    """One database (SQLite or Postgres).
 
+    `read()` is for queries, `snapshot()` for queries that must agree, `write()` is one transaction.
     On SQLite a writing transaction takes the write lock at its start, so that it waits for others rather than failing
     half way.
     """
@@ -31,6 +34,7 @@ class Database:
         self._writer = engine.execution_options(handrail_write=True)
         # Each query of a reading session sees the latest commit; without BEGIN and ROLLBACK a look-up is one statement.
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._still = engine if self.sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite has one writer at a time: within this process they queue up here instead of polling for its lock.
         self._turn_to_write = asyncio.Lock() if self.sqlite else nullcontext()
 
@@ -62,6 +66,12 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """A session whose queries all see the same moment, whatever is written meanwhile."""
+        async with AsyncSession(self._still, expire_on_commit=False, autoflush=False) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A session in one transaction: committed at the end of the block, rolled back by an exception."""
         async with (
@@ -70,6 +80,27 @@ class Database:
             session.begin(),
         ):
             yield session
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Keep other replicas out of the block, on Postgres; for set-up that other libraries do, outside of ours.
+
+        No transaction stays open meanwhile, here or in a replica that waits: `CREATE INDEX CONCURRENTLY` waits for all
+        of them.
+        """
+        if self.sqlite:
+            yield
+            return
+        key = {"key": ONE_SET_UP_AT_A_TIME}
+        async with self._reader.connect() as connection:
+            while True:
+                if await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
+                    break
+                await asyncio.sleep(0.05)
+            try:
+                yield
+            finally:
+                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
     async def close(self) -> None:
         """Give the connections back."""

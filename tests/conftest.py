@@ -2,19 +2,18 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from served import Served, serve
+from postgres_server import PostgresServer
+from served import KEY, Served, serve
 
 from app.runtime import Runtime, Shared, running
 from app.settings import Settings
 from evals.world import prepared
 from records.database import migrated_copy
-
-KEY = "a key for tests that is longer than thirty-two characters"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -64,6 +63,36 @@ def whole_home(tmp_path: Path, prepared_home: Path) -> Path:
     for path in prepared_home.glob("embeddings.db*"):
         shutil.copy(path, home / path.name)
     return home
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of this machine, with a migrated template; skips where there is none."""
+    server = PostgresServer.found()
+    if server is None:
+        pytest.skip("no PostgreSQL server on 127.0.0.1:5432 takes user root or postgres without a password")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh, migrated database on PostgreSQL."""
+    with postgres.scratch() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A database without tables on PostgreSQL."""
+    with postgres.empty() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Either database in turn: None for the home's own SQLite file, or a fresh one on PostgreSQL."""
+    return request.getfixturevalue("postgres_url") if request.param == "postgres" else None
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 An effect is written as `intended` in the same transaction as the decision that allowed it. Then it is `sent` with its
 idempotency key, then read back from the backend, then `verified`. Whatever interrupts this leaves an open row, and
-`settle` asks the backend by key what became of it; nothing is ever repeated blindly.
+`settle` asks the backend by key what became of it; nothing is ever repeated blindly. Once the turn is over a person has
+the matter, perhaps does it by hand, so nothing is sent any more.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from records.clock import Clock
 from records.conversation import Conversation
 from records.database import Database
 from records.effect import EffectRecord, EffectState
+from records.turn import Turn
 from tools.errors import BackendTimeout, BackendUnavailable, ToolError
 from tools.registry import ToolRegistry
 from tools.tool import Result, Tool
@@ -47,11 +49,11 @@ class Ledger:
         try:
             found = await self._read_back(tool, row)
         except ToolError as error:
-            return await self._move(row, EffectState.UNKNOWN, error=f"cannot be read back: {error}")
+            return await self._note(row, EffectState.UNKNOWN, error=f"cannot be read back: {error}")
         if found is not None:
-            return await self._move(row, EffectState.VERIFIED, result=found)
+            return await self._note(row, EffectState.VERIFIED, result=found)
         if row.attempts >= MAX_ATTEMPTS:
-            return await self._move(row, EffectState.FAILED, error=row.error or "the backend never took it")
+            return await self._note(row, EffectState.FAILED, error=row.error or "the backend never took it")
         return await self._send(row)
 
     async def open_rows(self, conversation_id: str | None = None) -> list[EffectRecord]:
@@ -64,34 +66,38 @@ class Ledger:
 
     async def _send(self, row: EffectRecord) -> EffectRecord:
         tool = self.registry.get(row.tool)
-        sent = await self._move(row, EffectState.SENT, sending=True)
-        if sent.attempts != row.attempts + 1:
-            return sent  # another process is at it
-        row = sent
+        row, ours = await self._move(row, EffectState.SENT, sending=True)
+        if not ours or row.state != EffectState.SENT:
+            return row  # another process is at it, or the turn is over
         arguments = tool.arguments.model_validate(row.arguments)
         try:
             await tool.call(row.customer_id, arguments, row.idempotency_key)
-            found = await self._read_back(tool, row)
         except (BackendTimeout, BackendUnavailable) as error:
-            log.warning("effect_unsettled", effect=row.id, tool=row.tool, error=type(error).__name__)
-            unsettled = await self._move(row, EffectState.UNKNOWN, error=str(error))
-            return await self._settle_after_fault(unsettled)
+            return await self._look_again(row, error)
         except ToolError as error:
-            return await self._move(row, EffectState.FAILED, error=str(error))
+            return await self._note(row, EffectState.FAILED, error=str(error))
+        try:
+            found = await self._read_back(tool, row)
+        except ToolError as error:  # it was done, or so the backend said: not proven, but by no means a failure
+            return await self._look_again(row, error)
         if found is None:
-            return await self._move(row, EffectState.UNKNOWN, error="the backend does not show the effect")
-        return await self._move(row, EffectState.VERIFIED, result=found)
+            return await self._note(row, EffectState.UNKNOWN, error="the backend does not show the effect")
+        return await self._note(row, EffectState.VERIFIED, result=found)
 
-    async def _settle_after_fault(self, row: EffectRecord) -> EffectRecord:
+    async def _look_again(self, row: EffectRecord, fault: ToolError) -> EffectRecord:
         """One look right after a fault, so that most customers get a true answer in the same turn."""
+        log.warning("effect_unsettled", effect=row.id, tool=row.tool, error=type(fault).__name__)
+        row = await self._note(row, EffectState.UNKNOWN, error=str(fault))
         tool = self.registry.get(row.tool)
         try:
             found = await self._read_back(tool, row)
         except ToolError:
             return row
         if found is not None:
-            return await self._move(row, EffectState.VERIFIED, result=found)
-        return await self._send(row) if row.attempts < MAX_ATTEMPTS else await self._move(row, EffectState.FAILED)
+            return await self._note(row, EffectState.VERIFIED, result=found)
+        if row.attempts >= MAX_ATTEMPTS:
+            return await self._note(row, EffectState.FAILED, error=row.error)
+        return await self._send(row)
 
     async def _read_back(self, tool: Tool, row: EffectRecord) -> Result | None:
         if tool.effect is None:
@@ -102,6 +108,13 @@ class Ledger:
         async with self.database.read() as session:
             return (await session.scalars(select(EffectRecord).where(EffectRecord.id == effect_id))).one()
 
+    async def _note(
+        self, row: EffectRecord, state: EffectState, *, result: Result | None = None, error: str = ""
+    ) -> EffectRecord:
+        """Write down what was found out. Returns the row as it stands, which another process may have settled."""
+        current, _ = await self._move(row, state, result=result, error=error)
+        return current
+
     async def _move(
         self,
         row: EffectRecord,
@@ -110,12 +123,19 @@ class Ledger:
         result: Result | None = None,
         error: str = "",
         sending: bool = False,
-    ) -> EffectRecord:
+    ) -> tuple[EffectRecord, bool]:
+        """(the row as it stands now, whether this call moved it there)."""
         now = self.clock()
         async with self.database.write() as session:
+            conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
             current = (await session.scalars(select(EffectRecord).where(EffectRecord.id == row.id))).one()
-            if sending and (current.attempts != row.attempts or not EffectState(current.state).open):
-                return current
+            settled = not EffectState(current.state).open
+            if settled and not (state is EffectState.VERIFIED and current.state == EffectState.FAILED):
+                return current, False  # settled elsewhere; only proof that it happened after all counts for more
+            if sending and current.attempts != row.attempts:
+                return current, False
+            if sending and (await session.get_one(Turn, current.turn_id)).state not in ("running", "awaiting_approval"):
+                state, sending, error = EffectState.FAILED, False, "its turn ended before it was done"
             current.state = state
             current.error = error
             if sending:
@@ -125,7 +145,6 @@ class Ledger:
                 current.result = result.model_dump(mode="json")
             if not state.open:
                 current.settled_at = now
-            conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
             event = {"effect": row.id, "tool": row.tool, "state": state.value, "error": error}
             audit.append(session, conversation, [("effect", event)], now)
-        return current
+        return current, True

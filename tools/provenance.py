@@ -173,11 +173,14 @@ NUMBER_WORDS = {
     )
 } | {"a couple of": 2, "a dozen": 12, "another": 1, "thirty": 30, "forty": 40, "fifty": 50, "a": 1, "an": 1}
 
-_NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:[ ,]\d{3})+|\d+)(?:[.,](\d{1,2}))?(?![\w]*\d)")
+_NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:[ ,]\d{3})+|\d+)(?:[.,](\d{1,2}))?(?![\w]*\d|[.,]\d)")
 
 
 def numbers_in(text: str) -> set[tuple[int, int]]:
-    """The numbers in a text as (units, hundredths): ``29`` and ``29.00`` both give (29, 0)."""
+    """The numbers in a text as (units, hundredths): ``29`` and ``29.00`` both give (29, 0).
+
+    What can be read in two ways, such as ``1.234``, is no number: better none than a wrong one.
+    """
     found = set()
     for match in _NUMBER.finditer(text):
         units = int(re.sub(r"\D", "", match[1]))

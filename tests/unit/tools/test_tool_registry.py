@@ -17,7 +17,6 @@ REGISTRY = ToolRegistry(sandbox_tools(UNOPENED))
 EFFECTS = [tool for tool in REGISTRY if tool.effect]
 WITHOUT_CONSENT = {
     "billing.send_invoice_copy",
-    "billing.send_payment_update_link",
     "documents.send_compliance_document",
 }
 
