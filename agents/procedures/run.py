@@ -127,7 +127,7 @@ class ProcedureRun:
                 self._correct(frame.stack[-1])
             case "clarify":
                 self._clarify()
-            case _ if drops_request(brief.text) or read_answer(brief.text, "") == "no":
+            case _ if not frame.failed_turns and (drops_request(brief.text) or read_answer(brief.text, "") == "no"):
                 raise _Stop(Speech(self._system("system_dropped"), "reply"))
             case _:
                 self._out_of_scope()

@@ -22,6 +22,8 @@ AGREED = 0.4
 """Probability that a message and one of its sentences must both have to confirm each other."""
 SMALL_TALK = 0.3
 """Probability from which a few words are small talk, where nothing was misunderstood before."""
+CLEAR_SMALL_TALK = 0.85
+"""The same where something was."""
 MENTIONED = 0.02
 ELLIPTIC = 3
 """Words up to which a part ("please remove 2") leans on what stands before it."""
@@ -103,8 +105,8 @@ def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *,
             return Route("continue")
         changes = _requests(guess, parts, topics, at_least=CHANGE)
         return Route("start", changes) if changes else Route("continue")
-    brief = words <= FEW_WORDS and not frame.failed_turns
-    if intent in topics.small_talk and probability >= (SMALL_TALK if brief else SECOND):
+    enough = CLEAR_SMALL_TALK if frame.failed_turns else SMALL_TALK if words <= FEW_WORDS else SECOND
+    if intent in topics.small_talk and probability >= enough:
         return Route("start", ((intent, guess.text),))
     foreign = guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE
     found = _requests(guess, parts, topics, at_least=CHANGE if foreign else START)
