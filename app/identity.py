@@ -51,7 +51,12 @@ def identify(key: str, token: str) -> Customer | Staff:
         raise NotIdentified("the token has expired: sign in again") from None
     except jwt.InvalidTokenError:
         raise NotIdentified("the token is not valid here") from None
-    if claims.get("kind") == "staff":
+    if not claims["sub"]:
+        raise NotIdentified("the token names nobody")
+    kind = claims.get("kind", "customer")
+    if kind not in ("customer", "staff"):
+        raise NotIdentified("the token names no known kind of caller")
+    if kind == "staff":
         if claims.get("role") not in STAFF_ROLES:
             raise NotIdentified("the token names no known role")
         return Staff(claims["sub"], claims["role"])

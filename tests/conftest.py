@@ -10,6 +10,7 @@ import pytest
 from postgres_server import PostgresServer
 from served import KEY, Served, serve
 
+from app.logs import configure
 from app.runtime import Runtime, Shared, running
 from app.settings import Settings
 from evals.world import prepared
@@ -22,6 +23,12 @@ def _only_our_settings() -> None:
     for name in list(os.environ):
         if name.startswith(("HANDRAIL_", "OPENAI_")):
             del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _logs_as_in_service() -> None:
+    """Log lines as `handrail serve` writes them: a trace with every local variable takes seconds."""
+    configure()
 
 
 @pytest.fixture(scope="session")

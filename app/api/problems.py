@@ -6,6 +6,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from app.identity import NotIdentified
@@ -55,8 +56,20 @@ def install(app: FastAPI) -> None:
         ]
         return problem_response(422, "The request has a field that cannot be used", fields=fields)
 
+    @app.exception_handler(UnicodeEncodeError)
+    async def on_half_a_character(_request: Request, _error: UnicodeEncodeError) -> JSONResponse:
+        detail = "A text holds half of a surrogate pair, which no encoding can write down."
+        return problem_response(422, "Not valid text", detail)
+
+    @app.exception_handler(DataError)
+    async def on_unstorable(_request: Request, _error: DataError) -> JSONResponse:
+        detail = "A value is too large, or a text holds a NUL character."
+        return problem_response(422, "The request has a value that cannot be stored", detail)
+
     @app.exception_handler(HTTPException)
-    async def on_http(_request: Request, error: HTTPException) -> JSONResponse:
+    async def on_http(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, Problem):  # raised while the body was read
+            return await on_problem(request, error.__cause__)
         return problem_response(error.status_code, str(error.detail))
 
     @app.exception_handler(Exception)

@@ -2,9 +2,19 @@
 
 import asyncio
 import itertools
+from pathlib import Path
 
 import httpx
-from served import Served
+import pytest
+from served import KEY, Served
+
+from app.settings import Settings
+
+
+@pytest.fixture
+def settings(home: Path, database_url: str | None) -> Settings:
+    """Every test here runs on SQLite and on PostgreSQL."""
+    return Settings(home=home, secret_key=KEY, database_url=database_url)
 
 
 async def test_a_finished_turn_answers_with_the_documented_keys(service: Served) -> None:

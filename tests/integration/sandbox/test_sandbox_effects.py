@@ -110,7 +110,9 @@ async def test_an_offer_reads_as_a_question_with_values_from_the_record(world, t
     found = world.registry.get(tool)
     resource = await world.touched(tool, customer, **arguments)
     given = found.arguments.model_validate(arguments)
-    offer = OFFERS.from_string(found.effect.offer).render(args=given, resource=resource)
+    offer = OFFERS.from_string(found.effect.offer).render(
+        args=given, resource=resource, customer={"contact_email": "owner@example.com"}
+    )
     assert offer[0].islower()
     assert "None" not in offer
     assert not offer.endswith((".", "?"))
