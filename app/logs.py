@@ -27,7 +27,9 @@ def without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any])
 def configure(*, quiet: bool = False) -> None:
     """Set up logging for a process."""
     level = logging.ERROR if quiet else logging.INFO
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    of_others = logging.StreamHandler(sys.stderr)
+    of_others.setLevel(logging.WARNING)  # on the handler: a library may set its own logger to DEBUG, as bm25s does
+    logging.basicConfig(level=logging.WARNING, handlers=[of_others], format="%(levelname)s %(name)s %(message)s")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -19,6 +20,10 @@ ONE_SET_UP_AT_A_TIME = ONE_MIGRATION_AT_A_TIME + 1
 """The one that `Database.alone` holds."""
 
 _migrating = threading.Lock()  # Alembic keeps its context in module globals
+
+
+class NewerDatabase(Exception):
+    """The tables were made by a later version of Handrail; this one does not know them."""
 
 
 class Database:
@@ -40,8 +45,13 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, *, migrate: bool = True) -> "Database":
-        """Connect and bring the tables up to date. Raises `sqlalchemy.exc.SQLAlchemyError` where that fails."""
+        """Connect and bring the tables up to date.
+
+        Raises `sqlalchemy.exc.SQLAlchemyError` where that fails, and `NewerDatabase`.
+        """
         parsed = make_url(url)
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ArgumentError(f"{parsed.get_backend_name()} is neither sqlite nor postgresql")
         if parsed.get_backend_name() == "sqlite":
             parsed = parsed.set(drivername="sqlite+aiosqlite")
             if parsed.database and parsed.database != ":memory:":
@@ -49,6 +59,7 @@ class Database:
             engine = create_async_engine(parsed, connect_args={"timeout": 30})
             _tune_sqlite(engine.sync_engine)
         else:
+            parsed = parsed.set(drivername="postgresql+psycopg")
             engine = create_async_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
         if migrate:
             await asyncio.to_thread(_migrate, parsed)
@@ -156,8 +167,12 @@ def _migrate(url: URL) -> None:
 def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise NewerDatabase(f"the database was made by a later version of Handrail: {error}") from error

@@ -58,7 +58,7 @@ def _blocks(markdown: str) -> Iterator[_Block]:
     tokens = MarkdownIt("commonmark").enable("table").parse("\n".join(lines))
     headings: dict[int, tuple[int, str]] = {}
     starts = {0}
-    for token, inner in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, inner in zip(tokens, [*tokens[1:], None], strict=False):
         outermost = token.level == 0 or (token.type == "list_item_open" and token.level == 1)
         if token.map is None or not outermost:
             continue

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -121,6 +122,7 @@ def _read_pdf(file: Path, name: str, audience: str) -> Iterator[tuple[int, Docum
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what it says in passing, the error below says in a line
     try:
         reader = PdfReader(file)
         content = "\n\n".join(page.extract_text() for page in reader.pages)

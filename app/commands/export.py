@@ -11,9 +11,10 @@ from records.audit import AuditEvent
 async def evidence(settings: Settings, conversation_id: str) -> dict[str, Any]:
     """The whole record with its audit chain. Raises `UnknownConversation`."""
     from app.api.conversations import conversation_record
-    from app.runtime import running
+    from app.runtime import Shared, running
 
-    async with running(settings, background=False) as runtime:
+    nothing_to_classify = Shared(None, None, None)
+    async with running(settings, background=False, shared=nothing_to_classify) as runtime:
         conversation = await runtime.services.transcript.get(conversation_id)
         record = await conversation_record(runtime, conversation, whole=True)
         async with runtime.services.database.read() as session:

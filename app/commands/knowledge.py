@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.counting import counting
-from app.commands.output import BadInput, Json, emit
+from app.commands.output import BadInput, Json, emit, readable
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def search(
 ) -> None:
     """Find the passages that answer a question."""
     with one_line_errors():
-        found = _filled_index().search(text, set(audience or ["public"]), k)
+        found = _filled_index().search(readable(text), set(audience or ["public"]), k)
     lines = [f"relevance {found.relevance:.2f}"]
     for passage in found.passages:
         lines.append(f"\n{passage.title} ({passage.document_id}, {passage.score:.3f})\n{passage.text}")

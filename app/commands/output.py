@@ -19,18 +19,28 @@ def emit(document: dict[str, Any], as_json: bool, text: str) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, default=str) if as_json else text)
 
 
+def readable(text: str) -> str:
+    """An argument, where it is text. Python passes bytes that are none on as half characters."""
+    if not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadInput("an argument holds bytes that are not UTF-8 text")
+    return text
+
+
 def explain(error: Exception) -> str | None:
     """One line for an error that an operator can mend, or None where it is a fault of ours."""
     from agents.procedures.loader import BrokenProcedure
     from agents.procedures.replies import TemplateProblem
     from agents.triage.escalation import BrokenEscalation
+    from records.database import NewerDatabase
     from records.transcript import UnknownConversation
 
-    if isinstance(error, BrokenProcedure | BrokenEscalation | TemplateProblem):
+    if isinstance(error, BrokenProcedure | BrokenEscalation | TemplateProblem | NewerDatabase):
         return str(error)
     if isinstance(error, UnknownConversation):
         return f"there is no conversation {error}"
-    if isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+    if isinstance(
+        error, FileNotFoundError | FileExistsError | IsADirectoryError | NotADirectoryError | PermissionError
+    ):
         return f"{error.filename}: {error.strerror}"
     if type(error).__module__.startswith("sqlalchemy"):
         return f"the database cannot be used ({type(error).__name__}): check HANDRAIL_DATABASE_URL and HANDRAIL_HOME"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.commands.counting import counting
-from app.commands.output import BadInput, Json, emit
+from app.commands.output import BadInput, Json, emit, readable
 from app.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True)
@@ -58,7 +58,9 @@ def predict(
     from app.embeddings import plain_embedder
 
     with one_line_errors():
-        predictions = IntentClassifier.load(model, plain_embedder(Settings.read())).predict_many(texts)
+        predictions = IntentClassifier.load(model, plain_embedder(Settings.read())).predict_many(
+            [readable(text) for text in texts]
+        )
     rows = [{"text": text, **asdict(prediction)} for text, prediction in zip(texts, predictions, strict=True)]
     line = "{intent} ({probability:.0%}, out of scope {out_of_scope:.2f}): {text}"
     emit({"predictions": rows}, as_json, "\n".join(line.format(**row) for row in rows))
