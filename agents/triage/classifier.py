@@ -4,20 +4,23 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.knowledge.embed import Embedder
+from agents.knowledge.embed import Embedder, english_words
 from agents.triage.lexical import LexicalFeatures
 from agents.triage.lexical import cosines as lexical_cosines
+from agents.triage.reading import core_of, directed, sentences_of
+from agents.triage.spelling import Spelling
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 RANKED = 5
@@ -27,6 +30,7 @@ SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their 
 LEXICAL_WEIGHT = 0.5
 RIDGE = 0.2
 NEIGHBOURS = 3
+CLEAREST = 0.25  # weight of the clearest sentence of a long message beside the whole
 TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
 
 Matrix = NDArray[np.float32]
@@ -67,6 +71,7 @@ class IntentClassifier:
     def __init__(
         self,
         embedder: Embedder,
+        spelling: Spelling,
         labels: Sequence[str],
         classes: NDArray[np.int32],
         vectors: Matrix,
@@ -80,6 +85,7 @@ class IntentClassifier:
         self.labels = list(labels)
         self.training_hash = training_hash
         self._embedder = embedder
+        self._spelling = spelling
         self._classes = classes
         self._vectors = vectors
         self._lexical = lexical
@@ -98,9 +104,11 @@ class IntentClassifier:
         names = sorted(set(labels))
         number = {name: i for i, name in enumerate(names)}
         classes = np.array([number[label] for label in labels], dtype=np.int32)
-        vectors = embedder.embed(texts)
-        lexical = LexicalFeatures.fit(texts)
-        words = lexical.transform(texts)
+        cores = [directed(core_of(text)) for text in texts]
+        spelling = Spelling.learn(cores, english_words())
+        vectors = embedder.embed(cores)
+        lexical = LexicalFeatures.fit(cores)
+        words = lexical.transform(cores)
         cosines = vectors @ vectors.T
         kernel = _kernel(cosines, lexical_cosines(words, words.T.tocsr()))
         weights, held_out = _least_squares(kernel, classes, len(names))
@@ -108,7 +116,7 @@ class IntentClassifier:
         foreign = _foreignness(held_out, cosines, classes)
         calibration = Calibration.fit(held_out, classes, foreign)
         training_hash = _hash_of(texts, labels)
-        return cls(embedder, names, classes, vectors, lexical, words, weights, calibration, training_hash)
+        return cls(embedder, spelling, names, classes, vectors, lexical, words, weights, calibration, training_hash)
 
     def predict(self, text: str) -> IntentPrediction:
         """The prediction for one message."""
@@ -118,12 +126,19 @@ class IntentClassifier:
         """The predictions for several messages, each as `predict` alone would give it."""
         if not texts:
             return []
-        cosines = self._embedder.embed(texts) @ self._vectors.T
-        words = self._lexical.transform(texts)
+        cores = [self._spelling.mended(directed(core_of(text))) for text in texts]
+        sentences = [sentences_of(core) for core in cores]
+        pieces = list(dict.fromkeys([*cores, *chain.from_iterable(sentences)]))
+        cosines = self._embedder.embed(pieces) @ self._vectors.T
+        words = self._lexical.transform(pieces)
         outputs = _kernel(cosines, lexical_cosines(words, self._words_by_term)) @ self._weights
-        probabilities = self._calibration.probabilities(outputs)
-        out_of_scope = self._calibration.out_of_scope(_foreignness(outputs, cosines, self._classes))
-        return [self._prediction(*row) for row in zip(probabilities, out_of_scope, strict=True)]
+        row = {piece: i for i, piece in enumerate(pieces)}
+        whole, parts = [row[core] for core in cores], [[row[s] for s in those] for those in sentences]
+        near = np.array([cosines[[i, *those]].max(axis=0) for i, those in zip(whole, parts, strict=True)])
+        said = np.array([_with_clearest(outputs[i], outputs[those]) for i, those in zip(whole, parts, strict=True)])
+        probabilities = self._calibration.probabilities(said)
+        out_of_scope = self._calibration.out_of_scope(_foreignness(said, near, self._classes))
+        return [self._prediction(*each) for each in zip(probabilities, out_of_scope, strict=True)]
 
     def _prediction(self, probabilities: NDArray[np.float64], out_of_scope: float) -> IntentPrediction:
         best = np.argsort(-probabilities, kind="stable")[:RANKED]
@@ -148,6 +163,7 @@ class IntentClassifier:
             "format": FORMAT,
             "embedder": self._embedder.name,
             "labels": self.labels,
+            "vocabulary": self._spelling.counts,
             "examples": len(self._classes),
             "training_hash": self.training_hash,
             "arrays_sha256": hashlib.sha256((folder / ARRAYS).read_bytes()).hexdigest(),
@@ -173,7 +189,8 @@ class IntentClassifier:
                 words = sparse.csr_array(parts, shape=(len(arrays["classes"]), lexical.dimension))
                 fitted = (arrays["classes"], arrays["vectors"], lexical, words, arrays["weights"])
                 calibration = Calibration(**manifest["calibration"])
-                return cls(embedder, manifest["labels"], *fitted, calibration, manifest["training_hash"])
+                spelling = Spelling(manifest["vocabulary"], english_words())
+                return cls(embedder, spelling, manifest["labels"], *fitted, calibration, manifest["training_hash"])
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise UnusableModel(path, f"cannot be read ({error})") from error
 
@@ -216,6 +233,11 @@ class Calibration:
         from scipy.special import expit
 
         return expit((foreign.astype(np.float64) - self.foreign_centre) / self.foreign_scale)
+
+
+def _with_clearest(whole: Matrix, sentences: Matrix) -> Matrix:
+    """The outputs for a message: an intent gains by how clearly the clearest of its sentences says it."""
+    return whole + CLEAREST * (sentences.max(axis=0) + 1) if len(sentences) else whole
 
 
 def _kernel(cosines: Matrix, lexical: Matrix) -> Matrix:
@@ -264,7 +286,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise UnusableModel(path, f"is not JSON ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise UnusableModel(path, f"is not a classifier of format {FORMAT}")
-    missing = {"embedder", "labels", "training_hash", "arrays_sha256", "calibration"} - manifest.keys()
+    missing = {"embedder", "labels", "vocabulary", "training_hash", "arrays_sha256", "calibration"} - manifest.keys()
     if missing:
         raise UnusableModel(path, f"lacks {', '.join(sorted(missing))}")
     return manifest

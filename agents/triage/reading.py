@@ -1,0 +1,84 @@
+"""What the classifier reads of a message: what it says without greeting and signature, and its sentences."""
+
+import re
+
+LONG = 20
+"""A message of so many words is read sentence by sentence too."""
+SENTENCES = 12
+"""The first so many sentences are read: a pasted log must not cost a second."""
+SHORTEST = 3
+"""What has fewer words stays as it is: "hi there" is a message, not a greeting before one."""
+
+COURTESIES = 5
+"""So many greetings before a message, and so many thanks and signatures after it, are left out."""
+CLOSING = 300
+"""Characters at the end in which they are looked for."""
+
+_OPENINGS = (
+    r"(?:hi|hello|hey|hallo|greetings)(?: [\w'-]+){0,2}\s*[,.!:\n-]",
+    r"(?:hi|hello|hey)(?: (?:there|team|all|everyone|everybody|support|guys|folks|again))*\s(?=\w)",
+    r"(?:dear(?: [\w'.-]+){1,4}|to whom it may concern)\s*[,.!:\n-]",
+    r"good (?:morning|afternoon|evening|day)(?: [\w'-]+){0,4}\s*[,.!:\n-]",
+    r"(?:i )?hope (?:you|all|this|the)\b[^.!?\n]{0,60}[.!?\n]",
+)
+_OPENING = re.compile(rf"\s*(?:{'|'.join(_OPENINGS)})\s*", re.IGNORECASE)
+_KIND = r"(?:many |with |kind |kindest |best |warm |and )*"
+_SIGNED = r"(?:regards|wishes|greetings|sincerely|faithfully|yours(?: \w+)?)\b[^?]{0,80}"
+_CLOSINGS = (
+    rf"{_KIND}(?:thanks|thank you|thx|cheers|tia)(?:(?:[\s,]+[\w'.-]+){{0,7}}|[^?.!]{{0,40}}{_SIGNED})",
+    rf"{_KIND}{_SIGNED}",
+    r"best\s*[,\n][^?]{0,60}",
+    r"(?:i am |i'm |we are )?looking forward to\b[^?\n]{0,60}",
+    r"please let (?:me|us) know if you (?:need|have)\b[^?\n]{0,60}",
+    r"sent from my\b[^?\n]{0,30}",
+)
+_BEFORE_CLOSING = r"(?:(?<=[.!?,;])\s+|\n[ \t]*(?=\S)|(?<=\w) (?=thx|thanks|cheers))"
+_CLOSING = re.compile(rf"{_BEFORE_CLOSING}(?:{'|'.join(_CLOSINGS)})[\s.,!]*$", re.IGNORECASE)
+_NUMBER = r"(?<![\d.,:/-])(?P<{}>\d{{1,4}})(?![\d:/]|[.,-]\d| ?(?:am|pm|o'clock|%))"
+_OLD, _NEW = _NUMBER.format("old"), _NUMBER.format("new")
+_THING = r"(?: [a-z]{4,10})?"
+_CHANGES = [
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"\bfrom {_OLD}{_THING} (?:down |up )?to {_NEW}",
+        rf"{_NEW}{_THING} (?:instead of|rather than) {_OLD}",
+        rf"{_OLD} ?[-=]> ?{_NEW}",
+    )
+]
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
+
+
+def core_of(text: str) -> str:
+    """The message without greeting, thanks in advance and signature, where anything else is left."""
+    for _ in range(COURTESIES):
+        opening = _OPENING.match(text)
+        if opening is None or _too_short(text[opening.end() :]):
+            break
+        text = text[opening.end() :]
+    for _ in range(COURTESIES):
+        closing = _CLOSING.search(text, max(0, len(text) - CLOSING))
+        if closing is None or _too_short(text[: closing.start()]):
+            break
+        text = text[: closing.start()]
+    return text.strip(" \n,")
+
+
+def directed(text: str) -> str:
+    """The text with a word for the way in which a number changes: no embedding knows that 11 is more than 8."""
+    change = next(filter(None, (pattern.search(text) for pattern in _CHANGES)), None)
+    if change is None or int(change["old"]) == int(change["new"]):
+        return text
+    way = "more" if int(change["new"]) > int(change["old"]) else "fewer"
+    return f"{text[: change.end()]} ({way}){text[change.end() :]}"
+
+
+def sentences_of(core: str) -> list[str]:
+    """The sentences of a long message that has several; none of a short one."""
+    if len(core.split()) < LONG:
+        return []
+    sentences = [s for s in map(str.strip, _SENTENCE_END.split(core)) if len(s.split()) >= SHORTEST][:SENTENCES]
+    return sentences if len(sentences) > 1 else []
+
+
+def _too_short(rest: str) -> bool:
+    return len(rest.split(maxsplit=SHORTEST)) < SHORTEST
