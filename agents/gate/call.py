@@ -20,7 +20,7 @@ from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, Trace, typed_val
 from tools.registry import ToolRegistry
 from tools.tool import Arguments, IdentityLevel, Resource, Tool
 
-CLEAR_WISH = 0.8
+CLEAR_WISH = 0.9
 """Probability of the intent from which an effect that can harm nothing needs no yes of its own."""
 
 

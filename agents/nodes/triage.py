@@ -32,10 +32,11 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     with turn.stage("triage"):
         answer = _answer_to_offers(turn)
         parts = parts_of(turn.text)
-        guess, *part_guesses = await turn.services.classify([turn.text, *parts])
+        odds = turn.services.library.odds(turn.facts)
+        guess, *part_guesses = [g.given(odds) for g in await turn.services.classify([turn.text, *parts])]
         turn.guess = guess
         names = _trigger_names(turn, guess)
-        turn.triage = _record(guess, names)
+        turn.triage = _record(guess, names, odds)
         fired = turn.services.escalation.fired(names)
         if fired is not None:
             turn.intent = turn.intent or guess.best[0]
@@ -149,9 +150,10 @@ def _trigger_names(turn: TurnContext, guess: Guess) -> dict[str, Any]:
     }
 
 
-def _record(guess: Guess, names: dict[str, Any]) -> dict[str, Any]:
+def _record(guess: Guess, names: dict[str, Any], odds: dict[str, float]) -> dict[str, Any]:
     return {
         "ranking": [[intent, round(p, 4)] for intent, p in guess.ranking[:5]],
+        "situation": [intent for intent, factor in odds.items() if factor > 1],
         "out_of_scope": round(guess.out_of_scope, 4),
         "sentiment": round(names["sentiment"], 3),
         "urgency": round(names["urgency"], 3),

@@ -60,6 +60,8 @@ class _Form(BaseModel):
     risk: Risk
     queue: str = "general"
     examples: list[str] = Field(min_length=12)
+    likelier: str | None = None
+    unlikelier: str | None = None
     slots: dict[str, _SlotForm] = {}
     steps: list[_StepForm] = Field(min_length=1)
     closing: bool = True
@@ -107,6 +109,8 @@ class _Reader:
             risk=form.risk,
             queue=self._known_queue(form.queue, ("queue",)),
             examples=form.examples,
+            likelier=self._expression(form.likelier, ("likelier",)) if form.likelier else None,
+            unlikelier=self._expression(form.unlikelier, ("unlikelier",)) if form.unlikelier else None,
             slots=slots,
             steps=steps,
             guidance=guidance,

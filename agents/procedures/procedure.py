@@ -1,11 +1,12 @@
 """A procedure: one business process, read by a language model as guidance and executed by the embedded model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
-from agents.procedures.expressions import Expression
+from agents.procedures.expressions import Expression, ExpressionError
 from agents.triage.route import Topics
 
 SlotType = Literal[
@@ -78,6 +79,10 @@ class Procedure:
     steps: list[Step]
     guidance: str
     small_talk: bool = False
+    likelier: Expression | None = None
+    """Over `customer`: a situation in which more customers than usual ask for this."""
+    unlikelier: Expression | None = None
+    """The same for fewer."""
 
     @property
     def tools(self) -> frozenset[str]:
@@ -89,6 +94,10 @@ class Procedure:
     def offered(self) -> frozenset[str]:
         """The tools that are put to the customer as an offer, which they may decline."""
         return frozenset(step.target for step in self.steps if step.kind == "call" and step.declined)
+
+
+SITUATION = 3.0
+"""So much likelier is an intent whose procedure says that it fits the customer's situation."""
 
 
 @dataclass(frozen=True)
@@ -119,14 +128,34 @@ class ProcedureLibrary:
     def topics(self) -> Topics:
         """Which intents are served, for triage."""
         procedures = self.procedures.values()
-        pairs = combinations(procedures, 2)
+        pairs = list(combinations(procedures, 2))
         return Topics(
             served=frozenset(p.intent for p in procedures),
             small_talk=frozenset(p.intent for p in procedures if p.small_talk),
             kin=frozenset(frozenset((a.intent, b.intent)) for a, b in pairs if a.offered & b.offered),
+            acting=frozenset(p.intent for p in procedures if p.offered),
+            twins=frozenset(
+                frozenset((a.intent, b.intent)) for a, b in pairs if a.offered == b.offered and len(a.offered) == 1
+            ),
         )
+
+    def odds(self, customer: Mapping[str, Any]) -> dict[str, float]:
+        """How much likelier each intent is in the customer's situation; what is not on record changes nothing."""
+        odds: dict[str, float] = {}
+        for procedure in self.procedures.values():
+            for condition, factor in ((procedure.likelier, SITUATION), (procedure.unlikelier, 1 / SITUATION)):
+                if condition is not None and _holds(condition, customer):
+                    odds[procedure.intent] = factor
+        return odds
 
     def examples(self) -> tuple[list[str], list[str]]:
         """(texts, intents) to learn the intents from."""
         pairs = [(text, p.intent) for p in self.procedures.values() for text in p.examples]
         return [text for text, _ in pairs], [intent for _, intent in pairs]
+
+
+def _holds(condition: Expression, customer: Mapping[str, Any]) -> bool:
+    try:
+        return condition.evaluate({"customer": dict(customer)}) is True
+    except ExpressionError:
+        return False

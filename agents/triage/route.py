@@ -1,7 +1,7 @@
 """Which request a message is about: go on, start something, ask which, or say that it is out of scope."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.brief import Route
@@ -9,6 +9,8 @@ from agents.frame import Frame
 
 START = 0.45
 """Probability from which an intent is taken up without a question."""
+ACT = 0.8
+"""The same for an intent that ends in an effect: who is in a hurry says yes to an offer that they never asked for."""
 CHANGE = 0.7
 """Probability from which a message that could answer a question is taken as a new request."""
 SECOND = 0.6
@@ -28,7 +30,7 @@ MENTIONED = 0.02
 ELLIPTIC = 3
 """Words up to which a part ("please remove 2") leans on what stands before it."""
 STATED = 0.9
-"""A part that merely states something is a request where it is as clear as this and the whole mentions it."""
+"""A part that merely states something is a request where it is so clear and the whole means it nearly as much."""
 FEW_WORDS = 4
 ANSWER_WORDS = 8
 """A message of so few words that holds what was asked for is the answer, whatever else it looks like."""
@@ -71,6 +73,20 @@ class Guess:
         """The most likely intent."""
         return self.ranking[0]
 
+    def weight_of(self, intents: Collection[str]) -> float:
+        """The probability that one of these is meant."""
+        return sum(p for intent, p in self.ranking if intent in intents)
+
+    def given(self, odds: Mapping[str, float]) -> "Guess":
+        """The same for a customer in whose situation some intents are likelier than usual (Bayes' rule)."""
+        if not odds:
+            return self
+        weighed = [(intent, p * odds.get(intent, 1.0)) for intent, p in self.ranking]
+        unnamed = max(0.0, 1 - sum(p for _, p in self.ranking))
+        total = sum(p for _, p in weighed) + unnamed
+        ranking = sorted(((intent, p / total) for intent, p in weighed), key=lambda pair: -pair[1])
+        return Guess(self.text, tuple(ranking), self.out_of_scope)
+
 
 _JOINTS = re.compile(
     r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
@@ -94,6 +110,10 @@ class Topics:
     small_talk: frozenset[str] = frozenset()
     kin: frozenset[frozenset[str]] = frozenset()
     """Pairs of intents that end in the same effect (a bigger plan, a smaller plan): one message means one of them."""
+    acting: frozenset[str] = frozenset()
+    """Intents whose procedure makes an offer that changes something."""
+    twins: frozenset[frozenset[str]] = frozenset()
+    """Pairs of intents that can only end in one and the same offer, whose values say which of them is meant."""
 
 
 def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *, answers: bool = False) -> Route:
@@ -104,16 +124,16 @@ def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *,
         if words <= (ANSWER_WORDS if answers else 2):
             return Route("continue")
         changes = _requests(guess, parts, topics, at_least=CHANGE)
-        return Route("start", changes) if changes else Route("continue")
+        return Route("start", changes) if _clear_enough(changes, guess, parts, topics) else Route("continue")
     enough = CLEAR_SMALL_TALK if frame.failed_turns else SMALL_TALK if words <= FEW_WORDS else SECOND
     if intent in topics.small_talk and probability >= enough:
         return Route("start", ((intent, guess.text),))
     foreign = guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE
     found = _requests(guess, parts, topics, at_least=CHANGE if foreign else START)
-    if found:
+    if not found and intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
+        found = ((intent, guess.text),)
+    if _clear_enough(found, guess, parts, topics):
         return Route("start", found)
-    if intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
-        return Route("start", ((intent, guess.text),))
     least = MAYBE if foreign else LIKELY
     likely = [name for name, p in guess.ranking[:5] if name in topics.served - topics.small_talk and p >= least]
     return Route("clarify", tuple((name, guess.text) for name in likely[:3])) if likely else Route("out_of_scope")
@@ -123,6 +143,21 @@ def merely_states(text: str) -> bool:
     """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
     plain = text.replace("’", "'")
     return (_STATES.search(plain) is not None or _ABOUT.match(plain) is not None) and _ASKS.search(plain) is None
+
+
+def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Sequence[Guess], topics: Topics) -> bool:
+    """Whether something was asked for, and clearly so where it would end in an effect.
+
+    Without a rival there is nothing to ask: the offer itself is the question.
+    """
+    if len(found) != 1 or found[0][0] not in topics.acting:
+        return bool(found)
+    intent = found[0][0]
+    meant = {intent}.union(*(pair for pair in topics.twins if intent in pair))
+    asking = (whole, *(part for part in parts if not merely_states(part.text)))
+    if any(guess.best[0] in meant and guess.weight_of(meant) >= ACT for guess in asking):
+        return True
+    return not any(p >= LIKELY and name in topics.served and name not in meant for name, p in whole.ranking)
 
 
 def _confirmed_by_a_part(guess: Guess, parts: Sequence[Guess]) -> bool:
@@ -169,4 +204,4 @@ def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     mentioned = dict(whole.ranking).get(intent, 0.0)
     if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED:
         return False
-    return not merely_states(part.text) or (probability >= STATED and mentioned >= MENTIONED)
+    return not merely_states(part.text) or (probability >= STATED and mentioned >= whole.best[1] / 2)

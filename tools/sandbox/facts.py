@@ -5,7 +5,7 @@ from typing import Any
 
 from tools.errors import ToolError
 from tools.sandbox.backend import Account, SandboxBackend
-from tools.sandbox.tables import Invoice
+from tools.sandbox.tables import Invoice, Subscription, User
 
 
 def customer_facts(backend: SandboxBackend) -> Callable[[str], Awaitable[Mapping[str, Any]]]:
@@ -22,7 +22,9 @@ def customer_facts(backend: SandboxBackend) -> Callable[[str], Awaitable[Mapping
 
 async def _facts(account: Account) -> Mapping[str, Any]:
     customer = await account.customer()
-    overdue = await account.all(Invoice, Invoice.status == "overdue")
+    invoices = await account.all(Invoice)
+    locked = await account.all(User, User.locked)
+    subscriptions = await account.all(Subscription)
     return {
         "company": customer.company,
         "contact_name": customer.contact_name,
@@ -34,5 +36,8 @@ async def _facts(account: Account) -> Mapping[str, Any]:
         "timezone": customer.timezone,
         "yearly_value_minor": customer.yearly_value_minor,
         "churn_risk": customer.churn_risk,
-        "overdue_invoices": len(overdue),
+        "overdue_invoices": sum(invoice.status == "overdue" for invoice in invoices),
+        "invoices_overpaid": sum(i.amount_paid - i.amount_refunded > i.amount_due for i in invoices),
+        "free_seats": sum(subscription.seats - subscription.seats_used for subscription in subscriptions),
+        "locked_users": len(locked),
     }

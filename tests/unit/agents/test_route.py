@@ -6,9 +6,13 @@ from agents.frame import ActiveProcedure, Frame
 from agents.triage.route import Guess, Topics, merely_states, parts_of, route
 
 TOPICS = Topics(
-    served=frozenset({"refund", "add_seats", "remove_seats", "invoice_copy", "change_role", "thanks"}),
+    served=frozenset(
+        {"refund", "add_seats", "remove_seats", "invoice_copy", "change_role", "thanks", "upgrade", "downgrade"}
+    ),
     small_talk=frozenset({"thanks"}),
-    kin=frozenset({frozenset({"add_seats", "remove_seats"})}),
+    kin=frozenset({frozenset({"add_seats", "remove_seats"}), frozenset({"upgrade", "downgrade"})}),
+    acting=frozenset({"refund", "add_seats", "remove_seats", "upgrade", "downgrade"}),
+    twins=frozenset({frozenset({"upgrade", "downgrade"})}),
 )
 IDLE = Frame()
 BUSY = Frame(stack=[ActiveProcedure(name="add_seats", waiting_for="count")])
@@ -50,7 +54,7 @@ def test_background_is_no_request_of_its_own() -> None:
 
 
 def test_two_intents_that_end_in_the_same_effect_are_one_request() -> None:
-    whole = guess("we are out of seats. please drop the old ones", {"remove_seats": 0.6, "add_seats": 0.3})
+    whole = guess("we are out of seats. please drop the old ones", {"remove_seats": 0.8, "add_seats": 0.1})
     parts = [
         guess("can we get new seats", {"add_seats": 0.9}),
         guess("please drop the old ones", {"remove_seats": 0.9}),
@@ -113,3 +117,35 @@ def test_a_message_is_cut_at_sentences_conjunctions_and_numbers() -> None:
         "your data processing agreement",
     ]
     assert parts_of("refund me please") == []
+
+
+def test_what_changes_something_is_asked_about_where_it_could_as_well_be_another_matter() -> None:
+    doubtful = guess("do people who only look need one", {"remove_seats": 0.6, "invoice_copy": 0.2})
+    assert route(doubtful, [], IDLE, TOPICS).kind == "clarify"
+    assert route(guess("copy of it", {"invoice_copy": 0.6, "remove_seats": 0.2}), [], IDLE, TOPICS).kind == "start"
+
+
+def test_without_a_rival_the_offer_itself_is_the_question() -> None:
+    assert (
+        route(guess("cancel, too expensive", {"remove_seats": 0.6, "thanks": 0.01}), [], IDLE, TOPICS).kind == "start"
+    )
+
+
+def test_two_intents_with_one_offer_do_not_contest_each_other() -> None:
+    assert route(guess("the team plan", {"upgrade": 0.5, "downgrade": 0.4}), [], IDLE, TOPICS).kind == "start"
+
+
+def test_a_clear_part_is_enough_but_not_one_that_merely_states() -> None:
+    whole = guess("no free seat is left. a colleague starts", {"remove_seats": 0.6, "add_seats": 0.2})
+    stated = guess("we have no free seat left", {"remove_seats": 0.85})
+    asked = guess("please remove two seats", {"remove_seats": 0.85})
+    assert route(whole, [stated], IDLE, TOPICS).kind == "clarify"
+    assert route(whole, [asked], IDLE, TOPICS).kind == "start"
+
+
+def test_the_situation_of_the_customer_weighs() -> None:
+    before = guess("no seat free", {"remove_seats": 0.6, "add_seats": 0.3})
+    after = before.given({"add_seats": 3.0, "remove_seats": 1 / 3})
+    assert after.best[0] == "add_seats"
+    assert sum(p for _, p in after.ranking) <= 1
+    assert before.given({}) is before
