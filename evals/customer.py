@@ -1,5 +1,10 @@
-"""The simulated customer: says what was recorded, and answers a question about a slot from the ticket's facts."""
+"""The simulated customer: says what was recorded, and answers a question about a slot from the ticket's facts.
 
+Customers know what they want: asked which of several matters they mean, they choose the one that the ticket is about,
+or say that it is none of them. The summary counts how often they had to.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +12,7 @@ from evals.tickets import Ticket
 
 YES = "yes, please go ahead"
 NO = "no, please don't"
+NONE_OF_THESE = "none of these"
 
 
 @dataclass
@@ -22,10 +28,13 @@ class SimulatedCustomer:
         self.said = 1
         return self.ticket.customer_messages[0]
 
-    def next_message(self, disposition: str, asks: str | None, offers: list[dict[str, Any]]) -> str | None:
-        """What the customer says to a reply that left the conversation in `disposition`."""
-        if disposition in ("escalated", "awaiting_approval"):
+    def next_message(self, answer: Mapping[str, Any]) -> str | None:
+        """What the customer says to a reply; `answer` is the service's: disposition, asks, topics, offers."""
+        if answer["disposition"] in ("escalated", "awaiting_approval"):
             return None
+        asks, offers = answer["asks"], answer["offers"]
+        if asks == "topic":
+            return self._topic(answer["topics"]) or self._recorded()
         facts = self.ticket.facts
         if offers:
             if "confirm" in facts and "confirm" not in self.answered:
@@ -39,6 +48,15 @@ class SimulatedCustomer:
             value = facts[asks]
             return ("yes" if value else "no") if isinstance(value, bool) else str(value)
         return self._recorded()
+
+    def _topic(self, topics: list[str]) -> str | None:
+        wanted = self.ticket.facts.get("topic", self.ticket.expected.intent)
+        if wanted is None or "topic" in self.answered:
+            return None
+        self.answered.add("topic")
+        if wanted not in topics:
+            return NONE_OF_THESE
+        return "yes" if len(topics) == 1 else str(topics.index(wanted) + 1)
 
     def _recorded(self) -> str | None:
         messages = self.ticket.customer_messages

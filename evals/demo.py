@@ -16,7 +16,7 @@ from evals.customer import SimulatedCustomer
 from evals.demo_home import home_for, leave
 from evals.grading import Grade, Played, grade
 from evals.report import write_report
-from evals.runner import MAX_EXCHANGES, played_from
+from evals.runner import MAX_EXCHANGES, exchange, played_from
 from evals.serving import serving
 from evals.summary import summarise
 from evals.tickets import Ticket, load_tickets
@@ -98,10 +98,11 @@ async def _play(ticket: Ticket, client: httpx.AsyncClient, key: str) -> Played:
         answer.raise_for_status()
         milliseconds.append((time.perf_counter() - begin) * 1000)
         body = answer.json()
-        exchanges.append(
-            {"customer": text, "handrail": body.get("reply", ""), "disposition": body.get("disposition", "")}
-        )
-        text = customer.next_message(body.get("disposition", ""), body.get("asks"), body.get("offers", []))
+        if answer.status_code != 200:  # still at it after half a minute: there is nothing to answer yet
+            exchanges.append({"customer": text, "handrail": "", "disposition": ""})
+            break
+        exchanges.append(exchange(text, body))
+        text = customer.next_message(body)
     record = await client.get(f"/v1/conversations/{conversation_id}", headers=staff)
     record.raise_for_status()
     return played_from(ticket, record.json(), exchanges, milliseconds)
@@ -114,9 +115,9 @@ def _print(console: Console, ticket: Ticket, played: Played, verdict: Grade) -> 
         f"\n[bold]{ticket.id}[/] {ticket.customer} [cyan]{played.intent or 'no intent'}[/] -> {ended} "
         f"({sum(played.turn_ms):.0f} ms) {mark}"
     )
-    for exchange in played.exchanges:
-        console.print(f"  [dim]customer[/] {escape(_short(exchange['customer']))}")
-        console.print(f"  [dim]handrail[/] {escape(_short(exchange['handrail']))}")
+    for said in played.exchanges:
+        console.print(f"  [dim]customer[/] {escape(_short(said['customer']))}")
+        console.print(f"  [dim]handrail[/] {escape(_short(said['handrail']))}")
     console.print(f"  [dim]decided [/] {escape(_short(played.reason))}")
     for effect in played.effects:
         result = ", ".join(f"{name} {value}" for name, value in list((effect["result"] or {}).items())[:4])

@@ -67,9 +67,15 @@ async def _converse(ticket: Ticket, runtime: Runtime, conversation_id: str) -> t
         await task
         milliseconds.append((time.perf_counter() - begin) * 1000)
         answer = await turn_answer(runtime, message.id)
-        exchanges.append({"customer": text, "handrail": answer["reply"], "disposition": answer["disposition"] or ""})
-        text = customer.next_message(answer["disposition"] or "", answer["asks"], answer["offers"])
+        exchanges.append(exchange(text, answer))
+        text = customer.next_message(answer)
     return exchanges, milliseconds
+
+
+def exchange(text: str, answer: dict[str, Any]) -> dict[str, str]:
+    """One message and what the service answered; `asks` where it asked back."""
+    asks = {"asks": answer["asks"]} if answer["asks"] else {}
+    return {"customer": text, "handrail": answer["reply"], "disposition": answer["disposition"] or "", **asks}
 
 
 async def _collect(

@@ -117,12 +117,17 @@ async def _turn_of(runtime: Runtime, message_id: str, wait: float) -> Turn | Non
 
 
 async def turn_answer(runtime: Runtime, message_id: str) -> dict[str, Any]:
-    """What the finished turn said to a message. `asks` names the slot that the reply asks for, if it asks for one."""
+    """What the finished turn said to a message.
+
+    `asks` names the slot that the reply asks for, if it asks for one; it is ``topic`` where the customer is asked which
+    of `topics` (intents) they mean.
+    """
     async with runtime.services.database.read() as session:
         message = await session.get_one(Message, message_id)
         turn = await session.get_one(Turn, message.turn_id)
         conversation = await session.get_one(Conversation, message.conversation_id)
-        stack = (conversation.frame or {}).get("stack") or [{}]
+        frame = conversation.frame or {}
+        stack, topics = frame.get("stack") or [{}], frame.get("clarifying") or []
         replies = await session.scalars(
             select(Message).where(Message.turn_id == turn.id, Message.role == "agent").order_by(col(Message.number))
         )
@@ -136,7 +141,8 @@ async def turn_answer(runtime: Runtime, message_id: str) -> dict[str, Any]:
         "disposition": turn.disposition,
         "intent": turn.intent,
         "offers": offered,
-        "asks": stack[-1].get("waiting_for"),
+        "asks": "topic" if topics else stack[-1].get("waiting_for"),
+        "topics": topics,
         "milliseconds": round((turn.finished_at - turn.started_at).total_seconds() * 1000)
         if turn.finished_at
         else None,
