@@ -96,10 +96,28 @@ class Evidence:
             return Trace(Origin.RECORD, place)
         if kind is not None and (place := self.constants.get((kind, value))):
             return Trace(Origin.POLICY, place)
+        if derived := self._difference(kind, value):
+            return Trace(Origin.CUSTOMER, derived)
         for origin, texts in ((Origin.FREE_TEXT, self.foreign_texts), (Origin.KNOWLEDGE, self.knowledge_texts)):
             if place := next((place for place, text in texts if says(text, kind, value)), None):
                 return Trace(origin, place)
         return Trace(Origin.MODEL)
+
+    def _difference(self, kind: str | None, value: Any) -> str:
+        """How a count follows from what the customer wants in all and what the records say there is; or nothing."""
+        if kind not in COUNTS or type(value) is not int:
+            return ""
+        there = [(held, place) for (of, held), place in self.records.items() if of == kind and type(held) is int]
+        for message, text in reversed(self.customer_texts):
+            said = counts_in(text)
+            for held, place in there:
+                if wanted := said & {held + value, held - value}:
+                    return f"message {message}: {wanted.pop()} in all, beside {held} ({place})"
+        return ""
+
+
+COUNTS = frozenset({"seat_count"})
+"""Kinds of which a customer may say how many they want in all."""
 
 
 def typed_values(model: BaseModel, prefix: str = "") -> Iterator[TypedValue]:

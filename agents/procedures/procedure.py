@@ -40,6 +40,8 @@ class Slot:
     label: str | None = None
     choices: dict[str, list[str]] = field(default_factory=dict)
     default: Expression | None = None
+    total: Expression | None = None
+    """Over `total`, the number that the customer wants in all: the value that follows from it."""
     optional: bool = False
 
 

@@ -17,7 +17,7 @@ from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import TemplateProblem, Templates
-from agents.procedures.slots import Found, Several, candidates_of, find, identity, revisions
+from agents.procedures.slots import Found, Several, by_total, candidates_of, find, identity, revisions
 
 MAX_ASKED = 2
 SURE = 0.6
@@ -300,7 +300,8 @@ class ProcedureRun:
             texts = list(dict.fromkeys((active.opening, self.brief.text)))
         several: Several | None = None
         for text in texts:
-            found = find(slot, text, candidates, asked=asked, today=self.today)
+            found = by_total(slot, text, self._names(active))
+            found = found or find(slot, text, candidates, asked=asked, today=self.today)
             if isinstance(found, Found):
                 self._take(active, slot, found.value)
                 return

@@ -10,8 +10,10 @@ from rapidfuzz import fuzz
 
 from agents.consent import read_answer
 from agents.frame import ActiveProcedure
+from agents.procedures.counts import change_in, total_in
+from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
-from tools.provenance import NUMBER_WORDS, numbers_in
+from tools.provenance import numbers_in
 
 MONTHS = "january february march april may june july august september october november december".split()
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
@@ -25,13 +27,6 @@ _SIGNATURE = re.compile(
     r"(\b(?i:thanks|thank you|thx|regards|cheers|sincerely|best|greetings|yours|wishes)\b[^.!?\n]{0,30}[.,!]?\s+)"
     r"[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){0,2}\.?\s*$"
 )
-_IN_ALL = re.compile(
-    r"\b\d{1,4}\s*(?:seats?|users?|licen[cs]es?|people)?\s*(?:in (?:total|all)|altogether|overall|total)\b|"
-    r"\b(?:a total of|in total|(?:be|get|come|go|grow|up|down|back) (?:at|to))\s+\d{1,4}\b|"
-    r"\b(?:have|has|had|now|currently|it'?s|there are|of (?:the|our))\s+\d{1,4}\b(?!\s+(?:more|new|extra|additional))",
-    re.IGNORECASE,
-)
-"""Numbers that say how many there are, or shall be in the end, and not how many more or fewer."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +69,30 @@ def find(
         case "yes_no":
             return _yes_no(slot, text) if asked else None
         case "count":
-            return _count(text)
+            return Found(count) if (count := change_in(text)) is not None else None
         case "month":
             return Found(found[0]) if (found := months_in(text, today)) else None
         case _:
             return _free_text(text, asked)
 
 
+def by_total(slot: Slot, text: str, names: dict[str, Any]) -> Found | None:
+    """The value that follows from how many the customer wants in all, where the text says that and the slot asks so."""
+    if slot.total is None or (total := total_in(text)) is None:
+        return None
+    try:
+        value = slot.total.evaluate({**names, "total": total})
+    except ExpressionError:  # how many there are now is not known yet
+        return None
+    return Found(value) if value else None
+
+
 def answers(slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, *, today: date) -> bool:
     """Whether a message gives `slot` a value of its own; free text could be anything and so proves nothing."""
     if slot.type == "text" or (candidates is None and slot.source is not None):
         return False
+    if slot.total is not None and total_in(text) is not None:
+        return True
     return isinstance(find(slot, text, candidates, asked=True, today=today), Found)
 
 
@@ -103,7 +111,8 @@ def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: d
         candidates = candidates_of(slot, active)
         if slot.source and candidates is None:
             continue
-        found = find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
+        found = by_total(slot, text, {**active.saved, "slots": active.slots})
+        found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value
     return changed
@@ -135,18 +144,6 @@ def _choice(slot: Slot, text: str) -> Found | None:
         if re.search(rf"(?<!\w){re.escape(_plain(phrase))}(?!\w)", low)
     ]
     return Found(max(hits)[1]) if hits else None
-
-
-def _count(text: str) -> Found | None:
-    low = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", _IN_ALL.sub(" ", text).lower())
-    words = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an"))
-    number = rf"(?<![\w.,-])[+-]?(?P<digits>\d{{1,4}})(?![\w.,-]*\d)|\b(?P<word>{words})\b"
-    change = rf"(?:{number})\s+(?:more|extra|additional|further|new|fewer|less)\b"
-    if match := re.search(change, low) or re.search(number, low):
-        return Found(int(match["digits"]) if match["digits"] else NUMBER_WORDS[match["word"]])
-    if re.search(r"\b(a|an|one more|extra)\s+(?:\w+\s+)?(seat|user|licen[cs]e|person|place)\b", low):
-        return Found(1)
-    return None
 
 
 def _free_text(text: str, asked: bool) -> Found | None:

@@ -174,3 +174,15 @@ def test_counts_are_said_in_digits_or_in_words() -> None:
 )
 def test_a_word_is_said_as_a_whole_word(text: str, value: Any, named: bool) -> None:
     assert says(text, "role", value) is named
+
+
+def test_a_count_may_follow_from_what_the_customer_wants_in_all() -> None:
+    held = evidence("raise us to 20 seats please", seats=12)
+    trace = held.trace("seat_count", 8)
+    assert (trace.origin, trace.source) == (
+        Origin.CUSTOMER,
+        "message msg_1: 20 in all, beside 12 (billing.look: seats)",
+    )
+    assert held.trace("seat_count", 7).origin is Origin.MODEL
+    assert held.trace("amount_minor", 8).origin is Origin.MODEL
+    assert evidence("more seats please", seats=12).trace("seat_count", 8).origin is Origin.MODEL

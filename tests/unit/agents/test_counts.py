@@ -1,0 +1,58 @@
+"""Telling how many more from how many in all."""
+
+import pytest
+
+from agents.procedures.counts import change_in, total_in
+
+TOTALS = [
+    ("please raise our seats to 20", 20),
+    ("reduce to 38 seats please", 38),
+    ("seats: we have 12 but want 14", 14),
+    ("we have 12, make it 16", 16),
+    ("from 6 to 9 seats please", 9),
+    ("take us from 10 up to fourteen users please", 14),
+    ("18 users instead of 15, we're growing", 18),
+    ("i need 15 seats in all", 15),
+    ("a total of 25 seats", 25),
+    ("we're paying for 20 but 13 would do", 13),
+    ("only 3 of us left here", 3),
+    ("bring the licences down from 50 to 35", 35),
+    ("get our head count up to 40", 40),
+    ("12 -> 15", 15),
+    ("we'd need to be 30 instead of 24", 30),
+    ("we have 40 seats but need 25", 25),
+]
+CHANGES = [
+    ("add 3 seats", 3),
+    ("Two colleagues are joining on Monday, we need seats for them.", 2),
+    ("increase our seats by 10", 10),
+    ("bump seats +6", 6),
+    ("seats -3", 3),
+    ("one of the 15 left but two new ones come, so we'd need one more", 1),
+    ("we have 12 and need 3 more", 3),
+    ("there are 12 of us now and 3 are starting next week", 3),
+    ("pls add an extra license", 1),
+    ("another 4 seats", 4),
+    ("no wait, four", 4),
+    ("remove 2 seats from invoice 0412", 2),
+    ("plus one please", 1),
+    ("of our 12 seats 2 can go", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "total"), TOTALS)
+def test_how_many_in_all(text: str, total: int) -> None:
+    assert total_in(text) == total
+
+
+@pytest.mark.parametrize(("text", "change"), CHANGES)
+def test_how_many_more_or_fewer(text: str, change: int) -> None:
+    assert total_in(text) is None
+    assert change_in(text) == change
+
+
+@pytest.mark.parametrize(
+    "text", ["from 8 to 10 am", "we pay 20 euros", "invoice 0042", "from 3 to 5 December", "hello"]
+)
+def test_other_numbers_are_no_counts(text: str) -> None:
+    assert total_in(text) is None
