@@ -17,6 +17,8 @@ class ActiveProcedure(BaseModel):
     opening: str = ""
     """The customer's words that started it: slots are looked for there too."""
     offering: bool = False
+    in_all: bool = False
+    """Whether the customer spoke of how many in all, not of how many more."""
     doubtful: bool = False
     """Whether triage was not sure of it when it was taken up."""
 

@@ -1,16 +1,17 @@
-"""How many: telling "three more" from "fifteen in all" in the customer's words."""
+"""How many: telling "three more" from "three fewer" and from "fifteen in all" in the customer's words."""
 
 import re
 
 from tools.provenance import NUMBER_WORDS
 
-_WORDS = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an", "another", "zero"))
+_WORDS = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an", "another", "zero", "one"))
 _OTHER_UNIT = (
     r"%|(?:am|pm|st|nd|rd|th|o'?clock|euros?|dollars?|pounds?|eur|usd|gbp|days?|weeks?|months?|years?|"
     r"jan|feb|mar|apr|jun|jul|aug|sep|oct|nov|dec)\w*\b"
 )
 _NO_COUNT = rf"(?![\d.,/:-]*\d|\s*(?:{_OTHER_UNIT}))"
-_NUMBER = rf"(?:(?<![\w.,:/-])\d{{1,4}}{_NO_COUNT}|\b(?:{_WORDS})\b)"
+_PRONOUN = "".join(rf"(?<!\b{word} )" for word in ("another", "the", "this", "that", "no", "which", "other"))
+_NUMBER = rf"(?:(?<![\w.,:/-])\d{{1,4}}{_NO_COUNT}|\b(?:{_WORDS}|{_PRONOUN}one)\b)"
 _THINGS = "seats?|users?|licen[cs]es?|people|persons?|employees|colleagues|members|logins?|places?"
 _UNIT = rf"(?:\s+(?:user |team )?(?:{_THINGS}))?"
 _MORE = r"(?!\s+(?:more|fewer|less|extra|additional|further|new|of them)\b)"
@@ -49,6 +50,44 @@ _STANDING = _patterns(
 _BARE = _patterns("<N>")
 
 
+_RULED_OUT = re.compile(
+    r"\b(?:don['\u2019]?t|do not|not|never|no need to|instead of|rather than|without) (?:\w+ ){0,2}?"
+    r"(?:add|remov|reduc|cut|drop|increas|delet|cancel|giv|tak)\w*[^,.;!?]*",
+    re.IGNORECASE,
+)
+_WAYS = {
+    "more": re.compile(
+        r"\b(?:add|adding|more|extra|additional|further|increase|increasing|raise|raising|buy|buying|purchase|expand|"
+        r"extend|enlarge|order|another|plus|upsize|double|top up|(?:put|need|want|have|get)\b[^.,;!?]{0,30}\bback)\b",
+        re.IGNORECASE,
+    ),
+    "fewer": re.compile(
+        r"\b(?:remove|removing|fewer|less|reduce|reducing|decrease|decreasing|lower|lowering|cut|cutting|drop|dropping|"
+        r"release|trim|minus|shrink|downsize|delete|get rid of|give up|free up|(?:give|hand)\b[^.,;!?]{0,30}\bback|"
+        r"(?:take|taking)\b[^.,;!?]{0,30}\b(?:off|away|out))\b",
+        re.IGNORECASE,
+    ),
+}
+
+
+def direction_in(text: str) -> str | None:
+    """Whether the text asks for ``more`` or ``fewer``: by the words at the number, else by the only ones there are."""
+    text = _RULED_OUT.sub(" ", text)
+    if (signed := re.search(r"(?<![\w.,-])([+-])\s?\d{1,4}(?![\w.,-]*\d)", text)) is not None:
+        return "more" if signed[1] == "+" else "fewer"
+    if (
+        change := re.search(rf"{_NUMBER}(?:\s+\w+)?\s+(more|extra|additional|further|fewer|less)\b", text, re.I)
+    ) is not None:
+        return "fewer" if change[1].lower() in ("fewer", "less") else "more"
+    places = [(found.start(), way) for way, pattern in _WAYS.items() for found in pattern.finditer(text)]
+    if len({way for _, way in places}) < 2:
+        return places[0][1] if places else None
+    number = re.search(_NUMBER, text, re.IGNORECASE)
+    if number is None:
+        return None
+    return min(places, key=lambda place: abs(place[0] - number.start()))[1]
+
+
 def total_in(text: str) -> int | None:
     """How many there shall be in the end ("20 in all", "from 12 to 15"); None where the text says how many more."""
     if any(pattern.search(text) for pattern in _CHANGES):
@@ -56,8 +95,17 @@ def total_in(text: str) -> int | None:
     return _first(_TOTALS, text)
 
 
+_RELATIVE = re.compile(
+    r"\b(?:more|fewer|less) than (?:that|this)\b|"
+    r"\b(?:half|double|twice|a third|a quarter)(?: of)? (?:as|that|this|it|them)\b",
+    re.IGNORECASE,
+)
+
+
 def change_in(text: str) -> int | None:
-    """How many more or fewer there shall be."""
+    """How many more or fewer there shall be; None too for what is reckoned from a number before ("half of that")."""
+    if _RELATIVE.search(text):
+        return None
     if (plain := _first(_CHANGES, text)) is not None:
         return plain
     for pattern in (*_TOTALS, *_STANDING):
@@ -69,7 +117,9 @@ def change_in(text: str) -> int | None:
     if (bare := _first(_BARE, text)) is not None:
         return bare
     one = re.search(
-        r"\b(a|an|another|one more|extra)\s+(?:\w+\s+)?(seat|user|licen[cs]e|person|place)\b", text, re.IGNORECASE
+        r"\banother one\b|\b(?:a|an|another|one more|extra)\s+(?:\w+\s+)?(?:seat|user|licen[cs]e|person|place)\b",
+        text,
+        re.IGNORECASE,
     )
     return 1 if one is not None else None
 

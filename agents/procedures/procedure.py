@@ -16,6 +16,7 @@ SlotType = Literal[
     "resource",
     "plan",
     "count",
+    "direction",
     "choice",
     "month",
     "text",

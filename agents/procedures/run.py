@@ -301,6 +301,7 @@ class ProcedureRun:
         several: Several | None = None
         for text in texts:
             found = by_total(slot, text, self._names(active))
+            active.in_all = active.in_all or found is not None
             found = found or find(slot, text, candidates, asked=asked, today=self.today)
             if isinstance(found, Found):
                 self._take(active, slot, found.value)

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 
 from agents.consent import read_answer
 from agents.frame import ActiveProcedure
-from agents.procedures.counts import change_in, total_in
+from agents.procedures.counts import change_in, direction_in, total_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
 from tools.provenance import numbers_in
@@ -70,15 +70,25 @@ def find(
             return _yes_no(slot, text) if asked else None
         case "count":
             return Found(count) if (count := change_in(text)) is not None else None
+        case "direction":
+            return Found(way) if (way := direction_in(text)) is not None else None
         case "month":
             return Found(found[0]) if (found := months_in(text, today)) else None
         case _:
             return _free_text(text, asked)
 
 
-def by_total(slot: Slot, text: str, names: dict[str, Any]) -> Found | None:
-    """The value that follows from how many the customer wants in all, where the text says that and the slot asks so."""
-    if slot.total is None or (total := total_in(text)) is None:
+def by_total(slot: Slot, text: str, names: dict[str, Any], *, in_all: bool = False) -> Found | None:
+    """The value that follows from how many the customer wants in all, where the text says that and the slot asks so.
+
+    `in_all`: they spoke of how many in all before, so a bare number is another such.
+    """
+    if slot.total is None:
+        return None
+    total = total_in(text)
+    if total is None and in_all:
+        total = change_in(without_negated(text)) if direction_in(text) is None else None
+    if total is None:
         return None
     try:
         value = slot.total.evaluate({**names, "total": total})
@@ -111,7 +121,7 @@ def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: d
         candidates = candidates_of(slot, active)
         if slot.source and candidates is None:
             continue
-        found = by_total(slot, text, {**active.saved, "slots": active.slots})
+        found = by_total(slot, text, {**active.saved, "slots": active.slots}, in_all=active.in_all)
         found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.procedures.counts import change_in, total_in
+from agents.procedures.counts import change_in, direction_in, total_in
 
 TOTALS = [
     ("please raise our seats to 20", 20),
@@ -37,6 +37,8 @@ CHANGES = [
     ("remove 2 seats from invoice 0412", 2),
     ("plus one please", 1),
     ("of our 12 seats 2 can go", 2),
+    ("actually make it 3, my boss just told me of another one", 3),
+    ("another one please", 1),
 ]
 
 
@@ -56,3 +58,23 @@ def test_how_many_more_or_fewer(text: str, change: int) -> None:
 )
 def test_other_numbers_are_no_counts(text: str) -> None:
     assert total_in(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ("add 2 seats", "more"),
+        ("seats -3", "fewer"),
+        ("+6 please", "more"),
+        ("don't remove any seats, we need two more!", "more"),
+        ("we removed too many seats, put 2 back", "more"),
+        ("take 2 seats off", "fewer"),
+        ("no need to add any, please drop 3 seats", "fewer"),
+        ("we gave up three last month, please add 3", "more"),
+        ("reduce by 3, we added too many", "fewer"),
+        ("give two of them back", "fewer"),
+        ("5 seats", None),
+    ],
+)
+def test_whether_it_is_more_or_fewer(text: str, way: str | None) -> None:
+    assert direction_in(text) == way
