@@ -287,7 +287,10 @@ async def _checkpointer(settings: Settings, database: Database) -> AsyncIterator
 
     url = settings.database.replace("postgresql+psycopg://", "postgresql://")
     options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    async with AsyncConnectionPool(url, kwargs=options, min_size=1, max_size=5, open=False) as pool:
+    # A connection that the server dropped meanwhile (a restart, a failover) is replaced before it is handed out.
+    alive = AsyncConnectionPool.check_connection
+    async with AsyncConnectionPool(url, kwargs=options, min_size=1, max_size=5, open=False, check=alive) as pool:
         saver = PostgresSaver(pool)  # type: ignore[arg-type]
-        await saver.setup()
+        async with database.alone():  # two set-ups at once would run into each other's tables
+            await saver.setup()
         yield saver
