@@ -1,7 +1,7 @@
 """await_approval: enters with one call that needs a person's yes; leaves, perhaps days later, to execute or to the end.
 
-The node does nothing before `interrupt()`: LangGraph runs a node again from its start when it resumes. The turn was
-parked by `park`, the node before it.
+The node does nothing before `interrupt()`: LangGraph runs a node again from its start when it resumes. `park`, the node
+before it, prepares the wait; `parked` tells of it, when the graph has stopped there.
 """
 
 from typing import Any, Literal
@@ -21,21 +21,27 @@ from records.conversation import Disposition
 
 
 async def park(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
-    """Tell the customer that a colleague decides, and free the conversation for other messages."""
-    turn = runtime.context
+    """Keep the dialogue state for the day of the decision."""
+    return {"frame": next_frame(runtime.context) or {}}
+
+
+async def parked(turn: TurnContext, state: TurnState) -> None:
+    """Tell the customer that a colleague decides, and free the conversation for other messages.
+
+    Called once the checkpoint is stored, for only then does an approval find a turn to go on with. A turn that dies
+    in between is begun again, and finds its approval.
+    """
     judged = turn.judged[state["calls"][0]["id"]]  # type: ignore[typeddict-item]
     reply = turn.services.templates.reply("system_approval_requested", {"offer": offer_text(turn, judged)})
-    parked = next_frame(turn) or {}
-    frame = {**parked, "stack": parked.get("stack", [])[:-1]}
+    frame = state.get("frame") or {}
     await finish(
         turn,
         Disposition.AWAITING_APPROVAL,
         reply,
-        frame=frame,
+        frame={**frame, "stack": frame.get("stack", [])[:-1]},
         state="awaiting_approval",
         events=[("approval", {"approval_id": state.get("approval_id"), "state": "pending"})],
     )
-    return {"frame": parked}
 
 
 async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["gate", "__end__"]]:

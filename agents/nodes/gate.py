@@ -12,7 +12,7 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 from agents.confidence.model import Features
 from agents.gate.call import Judged, Situation, canonical_arguments, check_schema, fingerprint
@@ -81,12 +81,15 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
             case Ruling.REFUSED:
                 refused = True
                 _answer(turn, call, judged.verdict.deciding.reason)
-    parks = bool(waiting) and not turn.asking and escalate is None
-    approval = _approval(turn, *waiting[0]) if parks else None
+    parks = bool(waiting) and not permitted and not turn.asking and escalate is None
+    approval = await _was_asked_for(turn, waiting[0][1]) if parks else None
     turn.decisions += decisions
-    if rows or approval:
+    if parks and approval is None:
+        approval = _approval(turn, *waiting[0])
+        rows.append(approval)
+    if rows:
         # Something may happen now: all verdicts so far are written first. Those on look-ups wait for the next write.
-        written = [*turn.decisions, *rows, *([approval] if approval else [])]
+        written = [*turn.decisions, *rows]
         events = [decision_event(decision) for decision in turn.decisions]
         await turn.services.transcript.record(turn.conversation_id, written, events, used, turn.start.turn)
         turn.decisions = []
@@ -100,7 +103,9 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
                 _answer(turn, call, "not done: propose it alone, once you have what you need to know", failed=False)
         return Command(goto="execute", update={"calls": permitted})
     if approval is not None:
-        return Command(goto="park", update={"approval_id": approval.id, "calls": [waiting[0][0]]})
+        # The call goes on as it was validated: what is approved must be the very thing that is judged afterwards.
+        call = {**waiting[0][0], "arguments": approval.arguments}
+        return Command(goto="park", update={"approval_id": approval.id, "calls": [call]})
     if turn.asking:
         return Command(goto="ask", update={"calls": []})
     return Command(goto="act" if refused else "escalate", update={"calls": []})
@@ -197,6 +202,21 @@ async def _was_intended(turn: TurnContext, call: dict[str, Any]) -> bool:
     turn.intended[call["id"]] = known.id
     turn.judged[call["id"]] = Judged(tool, arguments, None, Verdict(()))
     return True
+
+
+async def _was_asked_for(turn: TurnContext, judged: Judged) -> Approval | None:
+    """The approval that this turn asked for before it was interrupted, decided meanwhile or not.
+
+    None where it was used up already: a call that needs an approval even so must not wait for the same one for ever.
+    """
+    assert judged.tool is not None and judged.arguments is not None
+    mark = fingerprint(judged.tool.name, canonical_arguments(judged.arguments))
+    if mark in turn.approvals:
+        return None
+    asked = select(Approval).where(Approval.turn_id == turn.turn_id).order_by(col(Approval.id).desc())
+    async with turn.services.database.read() as session:
+        approvals = list(await session.scalars(asked))
+    return next((a for a in approvals if fingerprint(a.tool, a.arguments) == mark), None)
 
 
 def _idempotency(turn: TurnContext, tool: str, arguments: dict[str, Any]) -> tuple[Offer | None, str]:

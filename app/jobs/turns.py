@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from langgraph.graph.state import CompiledStateGraph
@@ -10,6 +10,7 @@ from langgraph.types import Command
 from langsmith import tracing_context
 
 from agents.checkpoints import FRESH
+from agents.nodes.approval import parked
 from agents.nodes.escalate import hand_over_failed
 from agents.services import Services
 from agents.state import TurnState
@@ -19,6 +20,8 @@ from records.transcript import TurnStart, TurnTaken
 
 log = structlog.get_logger(__name__)
 
+INTERRUPT = "__interrupt__"
+"""In what a graph returns: it waits, and its checkpoint is stored."""
 RENEW_EVERY = 6.0
 SWEEP_EVERY = 2.0
 UNSETTLED_FOR = 30.0
@@ -106,7 +109,9 @@ class TurnRunner:
             )
         keeper = asyncio.create_task(self._keep_lease(turn, work))
         try:
-            await work
+            left = await work
+            if INTERRUPT in left:
+                await parked(turn, cast(TurnState, left))
         except TurnTaken:
             log.info("turn_taken", turn=start.turn.id)
         except asyncio.CancelledError:
