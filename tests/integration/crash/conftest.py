@@ -1,21 +1,75 @@
 """Services that can be killed, and homes in which a conversation stands at a given point."""
 
+import http.client
 import shutil
+import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from replicas import Launcher, Replica, free_port
-from served import KEY
+from replicas import START_SECONDS, Launcher, Replica, free_port
+from served import KEY, Served
 
 from records.database import migrated_copy
 
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here speaks TLS, and a client that loads the usual certificates takes 20 ms to make."""
+
+
+class ServedPlainly(Served):
+    """A service whose callers are quickly made."""
+
+    def client(self, token: str = "") -> httpx.AsyncClient:
+        """A caller with this token."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, verify=NO_CERTIFICATES)
+        self.clients.append(made)
+        return made
+
+
+class NearReplica(Replica):
+    """A service process of this machine, to which its callers speak plain HTTP."""
+
+    def __post_init__(self) -> None:
+        self.served = ServedPlainly(f"http://127.0.0.1:{self.settings['port']}", self.settings["secret_key"])
+
+    def ready(self) -> "NearReplica":
+        """Wait until it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            connection = http.client.HTTPConnection("127.0.0.1", self.settings["port"], timeout=5)
+            try:
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return self
+            except OSError:
+                time.sleep(0.005)
+            finally:
+                connection.close()
+        raise TimeoutError(f"the service in {self.settings['home']} did not start: see log.txt there")
+
 
 @pytest.fixture(scope="session")
-def launcher(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
-    """The process that forks services."""
-    started = Launcher(prepared_home, tmp_path_factory.mktemp("bytecode"))
+def launcher(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Launcher]:
+    """The process that forks services. It imports what they need while the home is prepared.
+
+    Its compiled modules are kept for the next run, where pytest keeps anything.
+    """
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    bytecode = cache.mkdir("bytecode") if cache else tmp_path_factory.mktemp("bytecode")
+    awaited = tmp_path_factory.mktemp("launcher") / "prepared"
+    with ThreadPoolExecutor(1) as elsewhere:
+        starting = elsewhere.submit(Launcher, awaited, bytecode)
+        try:
+            awaited.symlink_to(request.getfixturevalue("prepared_home"))
+        except BaseException:
+            awaited.touch()  # no home will come: the launcher fails over this file rather than wait
+            raise
+        started = starting.result()
     yield started
     started.close()
 
@@ -27,7 +81,7 @@ async def make_replica(launcher: Launcher) -> AsyncIterator[Callable[..., Replic
 
     def make(home: Path, lease: float | None = None, **settings: Any) -> Replica:
         whole = {"home": str(home), "secret_key": KEY, "port": free_port(), **settings}
-        made.append(Replica(launcher, whole, lease))
+        made.append(NearReplica(launcher, whole, lease))
         return made[-1]
 
     yield make

@@ -1,12 +1,12 @@
 """Starts the real service in processes of its own, each of which may kill itself at a named step of a turn.
 
-One process imports everything, loads the classifier of a prepared home (its one argument) and then forks, so that a
-service starts in a fraction of a second. It reads a JSON line for each order and answers with one:
+One process imports everything, loads the classifier of a prepared home (its one argument, for which it waits) and then
+forks, so that a service starts in a fraction of a second. It reads a JSON line for each order and answers with one:
 {"start": {"settings", "lease", "die"}} gives {"pid"}; {"await": pid} gives the {"signal"} that ended or stopped it.
 
 `die` is {"step", "when", "count", "signal"}. A step is one call of one method. "before" kills ahead of it, "after"
 behind it, and "inside" in the middle of its transaction: all is written, nothing is committed. `lease` is how many
-seconds a turn's lease lasts; what is left undone is looked for four times as often.
+seconds a turn's lease lasts; it is renewed four times in that time, and what is left undone is looked for ten times.
 """
 
 import asyncio
@@ -19,17 +19,19 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import alembic.command  # noqa: F401  (what the service imports when it first needs it is imported here, once)
+import httpx
 import langgraph.checkpoint.postgres.aio
 import langgraph.checkpoint.sqlite.aio
 import scipy.special  # noqa: F401
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import agents.graph
 import agents.models.chain
@@ -39,8 +41,9 @@ import records.transcript
 from agents.knowledge.embed import CachedEmbedder, EmbeddingCache, MiniLmEmbedder
 from agents.knowledge.index import KnowledgeIndex
 from agents.triage.classifier import IntentClassifier
+from app.identity import customer_token
 from app.main import create_app
-from app.runtime import Shared, load_content, running
+from app.runtime import Shared, load_content
 from app.settings import POLICIES, Settings
 from records.database import Database
 from records.effect import EffectRecord, EffectState
@@ -51,6 +54,7 @@ from tools.policy import PolicyEngine
 from tools.registry import ToolRegistry
 from tools.sandbox.backend import SandboxBackend
 from tools.sandbox.toolset import sandbox_tools
+from tools.tool import IdentityLevel
 
 Matches = Callable[..., bool]
 WAIT_SECONDS = 30.0
@@ -116,7 +120,7 @@ def arm(step: str, when: str, count: int = 1, signal: int = signal.SIGKILL) -> N
     write = Database.write
 
     @asynccontextmanager
-    async def cut_short(self: Database) -> Any:
+    async def cut_short(self: Database) -> AsyncIterator[AsyncSession]:
         async with write(self) as session:
             yield session
             await session.flush()
@@ -144,14 +148,23 @@ def load(prepared: Path) -> Shared:
 
 
 async def warm_up(shared: Shared) -> None:
-    """One refund, so that no fork has to compile its queries and templates anew."""
+    """One refund through the whole service, so that no fork imports or reads what all of them need."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(home=Path(folder), secret_key="k" * 40)  # type: ignore[arg-type]
-        async with running(settings, shared=shared, background=False) as runtime:
-            conversation = await runtime.services.transcript.open("cus_001", "verified", "chat")
+        server = uvicorn.Server(uvicorn.Config(create_app(settings, shared=shared), port=0, log_config=None))
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            assert not serving.done(), "the service does not start"
+            await asyncio.sleep(0.01)
+        host, port = server.servers[0].sockets[0].getsockname()
+        token = customer_token(settings.signing_key(), "cus_001", IdentityLevel("verified"))
+        headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", headers=headers, timeout=60) as customer:
+            conversation = (await customer.post("/v1/conversations")).json()["id"]
             for words in ("you took 29 euros twice this month", "yes please"):
-                _, task = await runtime.turns.receive(conversation.id, words)
-                await task
+                await customer.post(f"/v1/conversations/{conversation}/messages", json={"text": words})
+        server.should_exit = True
+        await serving
 
 
 def serve(order: dict[str, Any], shared: Shared) -> None:
@@ -165,7 +178,7 @@ def serve(order: dict[str, Any], shared: Shared) -> None:
     records.transcript._BORN = secrets.token_hex(4)  # a process that was not forked has a mark of its own as well
     if lease := order.get("lease"):
         records.transcript.LEASE = timedelta(seconds=lease)
-        app.jobs.turns.RENEW_EVERY = app.jobs.turns.SWEEP_EVERY = lease / 4
+        app.jobs.turns.RENEW_EVERY, app.jobs.turns.SWEEP_EVERY = lease / 4, lease / 10
     if order.get("die"):
         arm(**order["die"])
     uvicorn.run(create_app(settings, shared=shared), host="127.0.0.1", port=settings.port, log_config=None)
@@ -186,7 +199,10 @@ def ended(pid: int) -> int | None:
 
 def main() -> None:
     """Follow orders until there are no more."""
-    shared = load(Path(sys.argv[1]))
+    prepared = Path(sys.argv[1])
+    while not prepared.exists():
+        time.sleep(0.05)
+    shared = load(prepared)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         order = json.loads(line)

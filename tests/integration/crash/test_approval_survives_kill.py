@@ -1,6 +1,5 @@
 """`kill -9` while a refund waits for a person's approval, and while it is carried out: the approval survives."""
 
-import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,18 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
-from kills import chain_holds, dies, heard_in_the_end, refunded_once, refunds_of, returning
+from kills import all_answered, chain_holds, dies, heard_in_the_end, refunded_once, refunds_of, returning
 from replicas import Replica
 from served import Customer
 
 OPENING = "We paid invoice 4304 twice, once on the 1st and once on the 2nd. Kindly return the second payment."
 YES = "yes please"
 
+# As in `test_refund_survives_kill`: what is not named here leaves the same files behind as its neighbour.
 PARKING_STEPS = [
-    ("approval requested", "before"),
     ("approval requested", "inside"),
     ("approval requested", "after"),
-    ("turn finished", "before"),
     ("turn finished", "inside"),
     ("turn finished", "after"),
     ("checkpoint", "before"),
@@ -27,25 +25,17 @@ PARKING_STEPS = [
 ]
 RESUMING_STEPS = [
     ("approval decided", "inside"),
-    ("parked turn taken up", "before"),
     ("parked turn taken up", "inside"),
     ("parked turn taken up", "after"),
-    ("turn begun", "after"),
-    ("decision written", "before"),
     ("decision written", "after"),
     ("effect sent", "after"),
-    ("backend call", "before"),
     ("backend call", "after"),
-    ("effect verified", "before"),
     ("effect verified", "after"),
-    ("proposal", "before"),
-    ("turn finished", "before"),
     ("turn finished", "inside"),
     ("turn finished", "after"),
 ]
 
 
-@pytest.mark.xfail(reason="known fault: a turn killed after it asked for an approval asks again", strict=False)
 @pytest.mark.parametrize(("step", "when"), PARKING_STEPS)
 async def test_one_approval_is_asked_for_wherever_the_process_dies(
     step: str, when: str, after_offer: Callable[..., Any], make_replica: Callable[..., Replica]
@@ -102,11 +92,7 @@ async def decide(replica: Replica, approval_id: str, *, approved: bool = True) -
 
 async def settled(replica: Replica, customer: Customer, home: Path) -> None:
     """The turn of the yes has ended with a refund, and the customer was told so, once."""
-    for _ in range(500):
-        record = await replica.served.record(customer.conversation_id)
-        if record["turns"][-1]["state"] == "finished":
-            break
-        await asyncio.sleep(0.02)
+    record = await all_answered(replica, customer)
     assert [turn["state"] for turn in record["turns"]] == ["finished", "finished"]
     assert [m["role"] for m in record["messages"]] == ["customer", "agent", "customer", "agent", "agent"]
     assert await pending(replica) == []

@@ -22,42 +22,25 @@ from replicas import Replica
 OPENING = "you took 29 euros twice this month"
 YES = "yes please"
 
+# After each transaction that a turn commits and after each call that changes the backend, and inside each transaction:
+# between two of these a death leaves the same files behind wherever it comes.
 OPENING_STEPS = [
-    ("message stored", "before"),
     ("message stored", "inside"),
     ("message stored", "after"),
-    ("turn begun", "after"),
-    ("triage", "before"),
-    ("triage", "after"),
-    ("backend asked", "before"),
     ("backend asked", "after"),
-    ("proposal", "before"),
-    ("turn finished", "before"),
     ("turn finished", "inside"),
     ("turn finished", "after"),
 ]
 YES_STEPS = [
-    ("message stored", "before"),
     ("message stored", "inside"),
     ("message stored", "after"),
-    ("turn begun", "after"),
-    ("triage", "before"),
-    ("triage", "after"),
-    ("decision written", "before"),
     ("decision written", "inside"),
     ("decision written", "after"),
-    ("effect sent", "before"),
     ("effect sent", "inside"),
     ("effect sent", "after"),
-    ("backend call", "before"),
     ("backend call", "after"),
-    ("read-back", "before"),
-    ("read-back", "after"),
-    ("effect verified", "before"),
     ("effect verified", "inside"),
     ("effect verified", "after"),
-    ("proposal", "before"),
-    ("turn finished", "before"),
     ("turn finished", "inside"),
     ("turn finished", "after"),
 ]

@@ -36,8 +36,8 @@ def make_pair(fresh_home: Path, database_url: str | None, make_replica: Callable
 async def pair(make_pair: Callable[..., Pair]) -> Pair:
     """Two replicas that run."""
     both = make_pair()
-    for replica in both:
-        replica.start().ready()
+    for replica in [replica.start() for replica in both]:
+        replica.ready()
     return both
 
 
@@ -100,9 +100,9 @@ async def test_a_turn_whose_replica_died_is_finished_by_the_other(
     step: str, when: str, make_pair: Callable[..., Pair]
 ) -> None:
     dying, other = make_pair(lease=2.0)
-    other.start().ready()
+    for replica in (dying.start(step=step, when=when), other.start()):
+        replica.ready()
     customer = await offered(other)
-    dying.start(step=step, when=when).ready()
     with pytest.raises(httpx.TransportError):
         await returning(dying, "cus_001", customer.conversation_id).post(YES)
     assert dying.died() == signal.SIGKILL
@@ -123,10 +123,10 @@ async def test_a_turn_whose_replica_died_is_finished_by_the_other(
 async def test_a_replica_that_froze_over_a_turn_and_wakes_up_later_changes_nothing(
     step: str, when: str, make_pair: Callable[..., Pair]
 ) -> None:
-    frozen, other = make_pair(lease=1.0)
-    other.start().ready()
+    frozen, other = make_pair(lease=0.75)
+    for replica in (frozen.start(step=step, when=when, signal=signal.SIGSTOP), other.start()):
+        replica.ready()
     customer = await offered(other)
-    frozen.start(step=step, when=when, signal=signal.SIGSTOP).ready()
     late = asyncio.create_task(returning(frozen, "cus_001", customer.conversation_id).post(YES))
     assert await asyncio.to_thread(frozen.stopped) == signal.SIGSTOP
     await answered(customer)
@@ -158,13 +158,37 @@ async def test_an_approval_waits_in_the_database_and_is_carried_out_by_another_p
     await chain_holds(approving)
 
 
+async def test_an_approval_given_before_the_asking_turn_came_to_its_end_counts_once_another_process_has_it(
+    make_pair: Callable[..., Pair],
+) -> None:
+    asking, other = make_pair(lease=5.0)
+    for replica in (asking.start(step="turn finished", when="before", signal=signal.SIGSTOP), other.start()):
+        replica.ready()
+    customer = await other.served.customer("cus_043").open()
+    assert (await customer.say(OPENING_FOR_APPROVAL))["offers"]
+    yes = asyncio.create_task(returning(asking, "cus_043", customer.conversation_id).post(YES))
+    assert await asyncio.to_thread(asking.stopped) == signal.SIGSTOP
+    staff = other.served.staff("approver")
+    (approval,) = (await staff.get("/v1/queue")).json()["approvals"]
+    assert (await staff.post(f"/v1/approvals/{approval['id']}", json={"approved": True})).status_code == 200
+    assert refunds_of(other.home, "cus_043") == []
+    asking.kill()
+    with pytest.raises(httpx.TransportError):
+        await yes
+    record = await all_answered(other, customer)
+    assert [(a["id"], a["state"]) for a in record["approvals"]] == [(approval["id"], "approved")]
+    assert [m["role"] for m in record["messages"]] == ["customer", "agent", "customer", "agent", "agent"]
+    assert "696.00 EUR is on its way back" in record["messages"][-1]["text"]
+    assert len(refunds_of(other.home, "cus_043")) == 1
+    await chain_holds(other)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def empty_url(request: pytest.FixtureRequest) -> str | None:
     """A database without tables of either kind."""
     return request.getfixturevalue("empty_postgres_url") if request.param == "postgres" else None
 
 
-@pytest.mark.xfail(reason="known fault: checkpointer set-up races on Postgres", strict=False)
 async def test_services_that_start_at_the_same_time_on_an_empty_database_all_start(
     tmp_path: Path, empty_url: str | None, make_replica: Callable[..., Replica]
 ) -> None:
@@ -173,7 +197,6 @@ async def test_services_that_start_at_the_same_time_on_an_empty_database_all_sta
         replica.ready()
 
 
-@pytest.mark.xfail(reason="known fault: the checkpointer pool keeps dropped connections", strict=False)
 @pytest.mark.postgres
 async def test_a_database_that_dropped_its_connections_costs_no_turn_and_no_approval(
     fresh_home: Path, postgres: PostgresServer, postgres_url: str, make_replica: Callable[..., Replica]
