@@ -130,6 +130,10 @@ async def reply(runtime: Runtime, handoff_id: str, staff: Staff, text: str) -> s
     return message.id
 
 
+WAITS = ("running", "awaiting_approval")
+"""States of a turn in which an approval that it asked for is waited for."""
+
+
 async def decide_approval(
     runtime: Runtime, approval_id: str, staff: Staff, approved: bool, comment: str
 ) -> dict[str, Any]:
@@ -141,6 +145,9 @@ async def decide_approval(
             raise Problem(404, "No such approval", f"There is no approval {approval_id}.")
         if row.state != "pending":
             raise Problem(409, "Already decided", f"It is {row.state}.")
+        turn = await session.get_one(Turn, row.turn_id)
+        if turn.state not in WAITS:
+            raise Problem(409, "No longer wanted", "The turn that asked for it ended in another way.")
         if row.expires_at < now:
             approved, comment = False, "the request expired before it was decided"
         row.state = "approved" if approved else "denied"

@@ -18,6 +18,7 @@ from app.events import STAFF
 from app.identity import Staff
 from app.runtime import Runtime
 from records.conversation import Conversation
+from records.turn import Turn
 from records.handoff import Handoff
 from records.offer import Approval
 
@@ -62,7 +63,12 @@ async def read_queue(
     """Handoffs that wait for people, the most pressing first, approvals that wait for a decision, and all queues."""
     rows = await handoffs.waiting(runtime, queue, state)
     async with runtime.services.database.read() as session:
-        pending = await session.scalars(select(Approval).where(Approval.state == "pending").order_by(col(Approval.id)))
+        pending = await session.scalars(
+            select(Approval)
+            .join(Turn, col(Turn.id) == col(Approval.turn_id))
+            .where(Approval.state == "pending", col(Turn.state).in_(handoffs.WAITS))
+            .order_by(col(Approval.id))
+        )
         approvals = [row.model_dump(mode="json") for row in pending]
     queues = {name: known.team for name, known in runtime.services.escalation.queues.items()}
     return {"items": [_item(row) for row in rows], "approvals": approvals, "queues": queues}

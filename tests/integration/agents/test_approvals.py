@@ -11,6 +11,8 @@ from app.identity import Staff
 from app.runtime import Runtime, Shared, running
 from app.settings import Settings
 from records.clock import system_clock
+from records.offer import Approval
+from records.turn import Turn
 
 APPROVER = Staff("approver@example.com", "approver")
 
@@ -48,6 +50,16 @@ async def test_nobody_decides_twice(runtime: Runtime) -> None:
     await handoffs.decide_approval(runtime, approval, APPROVER, False, "")
     with pytest.raises(Problem, match="Already decided"):
         await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+
+
+async def test_what_nobody_waits_for_any_more_is_not_approved(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    async with runtime.services.database.write() as session:
+        asked = await session.get_one(Approval, approval)
+        (await session.get_one(Turn, asked.turn_id)).state = "superseded"
+    with pytest.raises(Problem, match="No longer wanted"):
+        await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert await talk.backend("refunds") == []
 
 
 async def test_meanwhile_the_conversation_goes_on(runtime: Runtime) -> None:
