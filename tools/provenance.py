@@ -6,7 +6,7 @@ traced by its kind (`tools.values.Kind`) and takes the most trusted origin that 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -96,23 +96,31 @@ class Evidence:
             return Trace(Origin.RECORD, place)
         if kind is not None and (place := self.constants.get((kind, value))):
             return Trace(Origin.POLICY, place)
-        if derived := self._difference(kind, value):
+        if derived := self._reckoned(kind, value):
             return Trace(Origin.CUSTOMER, derived)
         for origin, texts in ((Origin.FREE_TEXT, self.foreign_texts), (Origin.KNOWLEDGE, self.knowledge_texts)):
             if place := next((place for place, text in texts if says(text, kind, value)), None):
                 return Trace(origin, place)
         return Trace(Origin.MODEL)
 
-    def _difference(self, kind: str | None, value: Any) -> str:
-        """How a count follows from what the customer wants in all and what the records say there is; or nothing."""
+    def _reckoned(self, kind: str | None, value: Any) -> str:
+        """How a count follows from what the customer said and what the records say there is; or nothing.
+
+        Two kinds of arithmetic are read: how many in all beside how many there are, and a number that is told from one
+        before ("one less than that", "half of it").
+        """
         if kind not in COUNTS or type(value) is not int:
             return ""
         there = [(held, place) for (of, held), place in self.records.items() if of == kind and type(held) is int]
-        for message, text in reversed(self.customer_texts):
+        before: set[int] = set()
+        for message, text in self.customer_texts:
             said = counts_in(text)
             for held, place in there:
                 if wanted := said & {held + value, held - value}:
                     return f"message {message}: {wanted.pop()} in all, beside {held} ({place})"
+            if value in told_from(before, text):
+                return f"message {message}: told from a number before"
+            before |= said | {abs(number - held) for number in said for held, _ in there}
         return ""
 
 
@@ -190,6 +198,29 @@ NUMBER_WORDS = {
         ]
     )
 } | {"a couple of": 2, "a dozen": 12, "another": 1, "thirty": 30, "forty": 40, "fifty": 50, "a": 1, "an": 1}
+
+_THAN = re.compile(
+    r"\b(more|fewer|less) than (?:that|this|it|what|i (?:said|asked|thought|wrote|told)|you (?:say|said|offer))\b",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(
+    r"\b(half|double|twice)\b(?: of)? (?:as (?:many|much)|that|this|it|them|the number)\b",
+    re.IGNORECASE,
+)
+
+
+def told_from(before: Collection[int], text: str) -> set[int]:
+    """The counts that a text tells from those `before`: "one less than that", "half of it", "twice as many"."""
+    than = _THAN.search(text)
+    if than is not None and (steps := counts_in(text[: than.start()])):
+        sign = 1 if than[1].lower() == "more" else -1
+        return {number + sign * step for number in before for step in steps if number + sign * step > 0}
+    if (share := _SHARE.search(text)) is not None:
+        if share[1].lower() == "half":
+            return {number // 2 for number in before if number % 2 == 0 and number > 0}
+        return {number * 2 for number in before}
+    return set()
+
 
 _NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:[ ,]\d{3})+|\d+)(?:[.,](\d{1,2}))?(?![\w]*\d|[.,]\d)")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tools.provenance import NUMBER_WORDS
+from tools.provenance import NUMBER_WORDS, told_from
 
 _WORDS = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an", "another", "zero", "one"))
 _OTHER_UNIT = (
@@ -36,9 +36,12 @@ _TOTALS = _patterns(
     r"<N> (?:\w+ )?(?:in (?:total|all)|altogether|overall|total)\b",
     r"\b(?:a total of|in total|in all) <N>",
     rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\b(?:to|at) (?:just |only |exactly )?<N>{_MORE}",
-    r"<N> (?:would|will) (?:do|be enough|suffice)\b",
     r"\bonly <N> (?:of us|left|remain|log in|work|are)\b",
 )
+_ENOUGH = _patterns(
+    r"<N> (?:would|will|are|is) (?:also )?(?:do|be enough|suffice|be plenty|be fine|enough|plenty|sufficient)\b",
+)
+"""Wordings that say how many in all in a request, and how many more in a correction of "five more"."""
 _CHANGES = _patterns(
     r"<N>(?:\s+\w+)?\s+(?:more|fewer|less)\b",
     r"\b(?:by|another|plus|minus) <N>",
@@ -88,23 +91,19 @@ def direction_in(text: str) -> str | None:
     return min(places, key=lambda place: abs(place[0] - number.start()))[1]
 
 
-def total_in(text: str) -> int | None:
-    """How many there shall be in the end ("20 in all", "from 12 to 15"); None where the text says how many more."""
+def total_in(text: str, *, opening: bool = True) -> int | None:
+    """How many there shall be in the end ("20 in all", "from 12 to 15"); None where the text says how many more.
+
+    `opening`: the text is a request of its own, not a correction or an answer, so "4 are enough" speaks of all.
+    """
     if any(pattern.search(text) for pattern in _CHANGES):
         return None
-    return _first(_TOTALS, text)
-
-
-_RELATIVE = re.compile(
-    r"\b(?:more|fewer|less) than (?:that|this)\b|"
-    r"\b(?:half|double|twice|a third|a quarter)(?: of)? (?:as|that|this|it|them)\b",
-    re.IGNORECASE,
-)
+    return _first([*_TOTALS, *_ENOUGH] if opening else _TOTALS, text)
 
 
 def change_in(text: str) -> int | None:
     """How many more or fewer there shall be; None too for what is reckoned from a number before ("half of that")."""
-    if _RELATIVE.search(text):
+    if told_from({2}, text):
         return None
     if (plain := _first(_CHANGES, text)) is not None:
         return plain

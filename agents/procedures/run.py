@@ -300,7 +300,7 @@ class ProcedureRun:
             texts = list(dict.fromkeys((active.opening, self.brief.text)))
         several: Several | None = None
         for text in texts:
-            found = by_total(slot, text, self._names(active))
+            found = by_total(slot, text, self._names(active), in_all=False, opening=not asked)
             active.in_all = active.in_all or found is not None
             found = found or find(slot, text, candidates, asked=asked, today=self.today)
             if isinstance(found, Found):

@@ -13,7 +13,7 @@ from agents.frame import ActiveProcedure
 from agents.procedures.counts import change_in, direction_in, total_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
-from tools.provenance import numbers_in
+from tools.provenance import numbers_in, told_from
 
 MONTHS = "january february march april may june july august september october november december".split()
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
@@ -59,6 +59,10 @@ def find(
     `asked` says that the slot was just asked for, so a bare "the second" or a bare name counts. `current` is the value
     so far: "the other one" means another.
     """
+    if (corrected := corrected_to(text)) and isinstance(
+        found := find(slot, corrected, candidates, asked=asked, today=today, current=current), Found
+    ):
+        return found
     if candidates is not None or slot.type in ("count", "month"):
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
@@ -78,14 +82,14 @@ def find(
             return _free_text(text, asked)
 
 
-def by_total(slot: Slot, text: str, names: dict[str, Any], *, in_all: bool = False) -> Found | None:
+def by_total(slot: Slot, text: str, names: dict[str, Any], *, in_all: bool, opening: bool) -> Found | None:
     """The value that follows from how many the customer wants in all, where the text says that and the slot asks so.
 
     `in_all`: they spoke of how many in all before, so a bare number is another such.
     """
     if slot.total is None:
         return None
-    total = total_in(text)
+    total = total_in(text, opening=opening)
     if total is None and in_all:
         total = change_in(without_negated(text)) if direction_in(text) is None else None
     if total is None:
@@ -121,7 +125,10 @@ def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: d
         candidates = candidates_of(slot, active)
         if slot.source and candidates is None:
             continue
-        found = by_total(slot, text, {**active.saved, "slots": active.slots}, in_all=active.in_all)
+        if slot.type == "count" and (told := told_from({active.slots[name]}, text)):
+            changed[name] = told.pop()
+            continue
+        found = by_total(slot, text, {**active.saved, "slots": active.slots}, in_all=active.in_all, opening=False)
         found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value
@@ -138,6 +145,18 @@ def without_negated(text: str) -> str:
     return _NEGATED.sub(" ", text)
 
 
+_TAKEN_BACK = re.compile(
+    r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|wait|actually|scratch that|correction|"
+    r"make that|or rather)|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
+    re.IGNORECASE,
+)
+
+
+def corrected_to(text: str) -> str:
+    """What the writer says instead of what they said first ("5 seats. Sorry, 4."); empty where they do not."""
+    return _TAKEN_BACK.split(text)[-1].strip() if _TAKEN_BACK.search(text) else ""
+
+
 def _yes_no(slot: Slot, text: str) -> Found | None:
     answer = read_answer(text, "")
     if answer == "other" and (found := _choice(slot, text)) is not None:
@@ -145,14 +164,19 @@ def _yes_no(slot: Slot, text: str) -> Found | None:
     return Found(answer == "yes") if answer in ("yes", "no") else None
 
 
+_WAS = re.compile(r"\bfrom (?:\w+ ){0,2}?\w+ (?=to\b)")
+
+
 def _choice(slot: Slot, text: str) -> Found | None:
-    low = _plain(text)
+    low = _WAS.sub("", _plain(text))  # "from billing to member" names a member
     hits = [
-        (len(phrase), value)
+        (len(phrase), value, phrase == value.replace("_", " "))
         for value, phrases in slot.choices.items()
         for phrase in phrases
         if re.search(rf"(?<!\w){re.escape(_plain(phrase))}(?!\w)", low)
     ]
+    if len(named := {value for _, value, by_name in hits if by_name}) == 1:
+        return Found(named.pop())
     return Found(max(hits)[1]) if hits else None
 
 

@@ -157,3 +157,18 @@ def test_no_text_breaks_a_slot(text: str) -> None:
     for kind, candidates in (("count", None), ("month", None), ("invoice", INVOICES), ("user", USERS), ("text", None)):
         for asked in (True, False):
             find(slot(kind), text, candidates, asked=asked, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("Need 5 extra seats. Sorry, 4. Four.", 4),
+        ("add 2 seats, no wait, 3", 3),
+        ("5 seats - i mean 6", 6),
+        ("sorry to bother you, 3 seats please", 3),
+        ("I can't wait, add 3 seats", 3),
+        ("sorry for the hassle but we need 2 seats", 2),
+    ],
+)
+def test_what_is_taken_back_in_the_same_breath_does_not_count(text: str, count: int) -> None:
+    assert value("count", text) == count

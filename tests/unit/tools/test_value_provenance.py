@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from records.money import Money
-from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, counts_in, numbers_in, says, typed_values
+from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, counts_in, numbers_in, says, told_from, typed_values
 from tools.tool import Result
 from tools.values import AmountMinor, ForeignText, InvoiceId, Month, PersonName, SeatCount, UserId
 
@@ -186,3 +186,14 @@ def test_a_count_may_follow_from_what_the_customer_wants_in_all() -> None:
     assert held.trace("seat_count", 7).origin is Origin.MODEL
     assert held.trace("amount_minor", 8).origin is Origin.MODEL
     assert evidence("more seats please", seats=12).trace("seat_count", 8).origin is Origin.MODEL
+
+
+def test_a_count_may_be_told_from_one_before() -> None:
+    held = evidence("add ten seats", seats=12)
+    held.customer_texts.append(("msg_2", "half of that"))
+    assert held.trace("seat_count", 5).origin is Origin.CUSTOMER
+    assert held.trace("seat_count", 4).origin is Origin.MODEL
+    assert told_from({3}, "hm, one less than I said") == {2}
+    assert told_from({3}, "one more than that please") == {4}
+    assert told_from({3}, "twice as many") == {6}
+    assert told_from({3}, "two more") == set()
