@@ -13,7 +13,7 @@ from agents.consent import leans_to_yes, read_answer
 from agents.gate.call import fingerprint
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.route import Guess, parts_of, route
+from agents.triage.route import ACT, OUT_OF_SCOPE, SECOND, Guess, parts_of, route, without_ruled_out
 from agents.triage.tone import sentiment, urgency
 from agents.turn import TurnContext
 
@@ -21,7 +21,9 @@ FEW_WORDS = 4
 SURE = 0.9
 """While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
 UNDERSTOOD = 0.95
-"""What a matter that an earlier turn understood is worth, since a correction has no intent of its own."""
+"""What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
+HINTED = 0.1
+"""What the whole message must give a matter for people that one of its sentences states clearly."""
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
 
@@ -31,11 +33,12 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     turn = runtime.context
     with turn.stage("triage"):
         answer = _answer_to_offers(turn)
-        parts = parts_of(turn.text)
+        asked = without_ruled_out(turn.text)
+        parts = parts_of(asked)
         odds = turn.services.library.odds(turn.facts)
-        guess, *part_guesses = [g.given(odds) for g in await turn.services.classify([turn.text, *parts])]
+        guess, *part_guesses = [g.given(odds) for g in await turn.services.classify([asked, *parts])]
         turn.guess = guess
-        names = _trigger_names(turn, guess)
+        names = _trigger_names(turn, guess, part_guesses)
         turn.triage = _record(guess, names, odds)
         fired = turn.services.escalation.fired(names)
         if fired is not None:
@@ -57,7 +60,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         asked_for = {intent for intent, _ in chosen.intents}
         best = [part.best for part in (guess, *part_guesses)]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
-        if chosen.kind == "resume":
+        if chosen.kind == "resume" or (turn.frame.clarifying and chosen.kind == "continue"):
             turn.wish_probability = UNDERSTOOD
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
@@ -123,9 +126,14 @@ def _revises_offer(turn: TurnContext) -> bool:
     return bool(revisions(procedure, active, turn.text, turn.services.clock().date()))
 
 
-def _trigger_names(turn: TurnContext, guess: Guess) -> dict[str, Any]:
-    known = {p.intent for p in turn.services.library.procedures.values()} | set(turn.services.escalation.intents)
+def _trigger_names(turn: TurnContext, guess: Guess, parts: list[Guess]) -> dict[str, Any]:
+    people = turn.services.escalation.intents
+    known = {p.intent for p in turn.services.library.procedures.values()} | set(people)
     probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
+    unclear = guess.best[1] < ACT  # then one clear sentence is enough
+    for intent, p in (part.best for part in parts if unclear and part.out_of_scope < OUT_OF_SCOPE):
+        if intent in people and p >= SECOND and probabilities[intent] >= HINTED:
+            probabilities[intent] = max(probabilities[intent], p)
     text = turn.text
     customer = {
         "plan": "",

@@ -53,11 +53,15 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 _RULED_OUT = re.compile(
-    r"^\W*(?:(?:hm+|hold on|wait|no|ok|okay|please|pls|actually|then)\W+)*(?:do not|don['’]?t|no need to|never)\s+"
-    r"(?:cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|do|touch)\b",
+    r"(?:^|[,;.!?\n(])[^\w\n]*"
+    r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
+    r"no need (?:to|for)|no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
+    r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
+    r"unlock|touch)\w*|"
+    r"(?:i|we) (?:do not|don't|dont) (?:want|wish|need) to (?:see|get|receive|hear|have))\b[^.,!?;\n]*",
     re.IGNORECASE,
 )
-"""A part that says what shall not be done."""
+"""Clauses that say what shall not be done."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,12 @@ class Guess:
         total = sum(p for _, p in weighed) + unnamed
         ranking = sorted(((intent, p / total) for intent, p in weighed), key=lambda pair: -pair[1])
         return Guess(self.text, tuple(ranking), self.out_of_scope)
+
+
+def without_ruled_out(text: str) -> str:
+    """The message without what it rules out ("no need to send it"), where anything else is left."""
+    rest = _RULED_OUT.sub(" ", text.replace("’", "'")).strip(" .,;!\n")
+    return rest if len(rest.split()) >= FEW_WORDS and rest != text else text
 
 
 _JOINTS = re.compile(
@@ -202,6 +212,6 @@ def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE or _RULED_OUT.match(part.text):
         return False
     mentioned = dict(whole.ranking).get(intent, 0.0)
-    if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED:
+    if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED and probability < STATED:
         return False
     return not merely_states(part.text) or (probability >= STATED and mentioned >= whole.best[1] / 2)

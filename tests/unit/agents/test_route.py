@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from agents.frame import ActiveProcedure, Frame
-from agents.triage.route import Guess, Topics, merely_states, parts_of, route
+from agents.triage.route import Guess, Topics, merely_states, parts_of, route, without_ruled_out
 
 TOPICS = Topics(
     served=frozenset(
@@ -149,3 +149,12 @@ def test_the_situation_of_the_customer_weighs() -> None:
     assert after.best[0] == "add_seats"
     assert sum(p for _, p in after.ranking) <= 1
     assert before.given({}) is before
+
+
+def test_what_is_ruled_out_is_not_read() -> None:
+    assert without_ruled_out("Refund October please. I have the invoice, no need to send it") == (
+        "Refund October please. I have the invoice"
+    )
+    assert without_ruled_out("hold on, dont cancel. take 2 seats off") == "take 2 seats off"
+    assert without_ruled_out("don't send it") == "don't send it"
+    assert without_ruled_out("we do not need 3 of the seats any more") == "we do not need 3 of the seats any more"

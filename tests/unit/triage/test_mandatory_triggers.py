@@ -10,6 +10,7 @@ import yaml
 
 from agents.frame import Frame
 from agents.nodes.triage import _trigger_names
+from agents.triage.route import parts_of, without_ruled_out
 from agents.turn import TurnContext
 from app.runtime import Shared, _guess, training_examples
 
@@ -40,8 +41,10 @@ def fires(shared: Shared) -> Fires:
         services = SimpleNamespace(escalation=content.escalation, library=content.library)
         start = SimpleNamespace(messages=[SimpleNamespace(role="customer")])
         turn = SimpleNamespace(services=services, text=message, facts=facts, frame=Frame(), start=start)
-        guess = _guess(message, shared.classifier.predict(message))
-        fired = content.escalation.fired(_trigger_names(cast(TurnContext, turn), guess))
+        asked = without_ruled_out(message)
+        texts = [asked, *parts_of(asked)]
+        guess, *parts = map(_guess, texts, shared.classifier.predict_many(texts))
+        fired = content.escalation.fired(_trigger_names(cast(TurnContext, turn), guess, parts))
         return fired.id if fired else None
 
     return fires
