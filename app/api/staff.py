@@ -18,9 +18,9 @@ from app.events import STAFF
 from app.identity import Staff
 from app.runtime import Runtime
 from records.conversation import Conversation
-from records.turn import Turn
 from records.handoff import Handoff
 from records.offer import Approval
+from records.turn import Turn
 
 router = APIRouter(prefix="/v1", tags=["representatives"])
 
