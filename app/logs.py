@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -40,5 +41,18 @@ def configure(*, quiet: bool = False) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_ToStandardError,
     )
+
+
+class _ToStandardError:
+    """Writes to what is standard error when it writes: a stream that was closed meanwhile must not break an answer."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        with suppress(ValueError, OSError):
+            print(line, file=sys.stderr, flush=True)
+
+    log = debug = info = warning = error = critical = fatal = exception = msg

@@ -99,7 +99,7 @@ async def send_message(
 
 
 def _wait_seconds(prefer: str) -> float | None:
-    found = re.search(r"\bwait=(\d+)", prefer)
+    found = re.search(r"\bwait\s*=\s*(\d+)", prefer, re.IGNORECASE)
     return min(float(found[1]), MAX_WAIT) if found else None
 
 
@@ -224,7 +224,7 @@ async def listen(conversation_id: str, request: Request, runtime: Service, calle
     customer_id = caller.id if isinstance(caller, Customer) else None
     await runtime.services.transcript.get(conversation_id, customer_id)
     after = request.headers.get("Last-Event-ID") or request.query_params.get("last_event_id") or "0"
-    if not after.isdigit():
+    if re.fullmatch(r"[0-9]{1,18}", after) is None:
         raise Problem(400, "Last-Event-ID is not one of ours", "Send the id of the last event that you received.")
     stream = _events(runtime, conversation_id, int(after), request, public=isinstance(caller, Customer))
     return EventSourceResponse(stream, ping=15)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, text
 from sqlmodel import col, select
@@ -92,7 +92,7 @@ async def metrics(runtime: Service, staff: Operator) -> dict[str, Any]:
 
 @router.get("/v1/decisions")
 async def decisions(
-    runtime: Service, staff: Operator, conversation: str | None = None, limit: int = 100
+    runtime: Service, staff: Operator, conversation: str | None = None, limit: Annotated[int, Query(ge=1)] = 100
 ) -> dict[str, Any]:
     """Decisions of the gate, newest first."""
     query = select(DecisionRecord).order_by(col(DecisionRecord.id).desc()).limit(min(limit, 500))

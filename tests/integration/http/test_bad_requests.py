@@ -353,7 +353,6 @@ async def test_what_staff_send_is_checked_field_by_field(service: Served) -> Non
     is_problem(await admin.get("/v1/decisions?limit=many"), 422, "limit")
 
 
-@pytest.mark.xfail(strict=True, reason="app/api/operations.py passes a negative limit on: SQLite then has none")
 async def test_a_limit_that_is_no_number_of_rows_is_refused(service: Served) -> None:
     for limit in (-1, 0):
         is_problem(await service.staff("auditor").get(f"/v1/decisions?limit={limit}"), 422, "limit")
@@ -384,10 +383,6 @@ async def test_a_handoff_that_another_has_claimed_is_theirs(service: Served) -> 
     is_problem(await bob.post(f"{place}/reply", json={"text": "hello"}), 409, "ann@example.com")
 
 
-CASE = pytest.mark.xfail(strict=True, reason="app/api/conversations.py reads only wait=30 (RFC 7240 is wider)")
-NOT_YET = pytest.mark.xfail(strict=True, reason="app/api/conversations.py reads it with str.isdigit")
-
-
 @pytest.mark.parametrize(
     "after",
     [
@@ -395,9 +390,9 @@ NOT_YET = pytest.mark.xfail(strict=True, reason="app/api/conversations.py reads 
         "-1",
         "1.5",
         "1 2",
-        pytest.param("\u0661\u0662", marks=NOT_YET),
-        pytest.param("\u00b2", marks=NOT_YET),
-        pytest.param("9" * 30, marks=NOT_YET),
+        "\u0661\u0662",
+        "\u00b2",
+        "9" * 30,
     ],
 )
 async def test_a_last_event_id_that_is_none_of_ours_is_refused(service: Served, after: str) -> None:
@@ -430,8 +425,8 @@ async def test_a_last_event_id_from_the_future_waits_for_what_comes(service: Ser
         ("wait=" + "9" * 400, True),
         ("respond-async, wait=30", True),
         ("wait=30; foo=bar", True),
-        pytest.param("WAIT=30", True, marks=CASE),
-        pytest.param("wait = 30", True, marks=CASE),
+        ("WAIT=30", True),
+        ("wait = 30", True),
     ],
 )
 async def test_a_preference_is_followed_where_it_makes_sense_and_ignored_otherwise(
