@@ -19,7 +19,7 @@ from agents.nodes.retrieve import audiences_for
 from agents.procedures.quote import quote
 from agents.procedures.run import RELEVANT, Call, Outcome, ProcedureRun, Speech
 from agents.services import Services
-from agents.triage.route import Guess, parts_of, route
+from agents.triage.route import Guess, parts_of, route, without_ruled_out
 from tools.errors import ToolError
 from tools.provenance import Evidence
 from tools.tool import IdentityLevel
@@ -58,7 +58,8 @@ class Case:
 
 async def draft(services: Services, case: Case) -> Draft:
     """Suggest a reply to the customer's latest message."""
-    guess, *parts = await services.classify([case.words, *parts_of(case.words)])
+    asked, odds = without_ruled_out(case.words), services.library.odds(case.facts)
+    guess, *parts = [g.given(odds) for g in await services.classify([asked, *parts_of(asked)])]
     intent, probability = guess.best
     view = audiences_for(str(case.facts.get("plan", "")), "verified") | {"internal"}
     found, relevance = await services.search(case.words, view)

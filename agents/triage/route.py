@@ -9,7 +9,7 @@ from agents.frame import Frame
 
 START = 0.45
 """Probability from which an intent is taken up without a question."""
-ACT = 0.8
+ACT = 0.9
 """The same for an intent that ends in an effect: who is in a hurry says yes to an offer that they never asked for."""
 CHANGE = 0.7
 """Probability from which a message that could answer a question is taken as a new request."""
