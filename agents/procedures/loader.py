@@ -32,6 +32,7 @@ class _SlotForm(BaseModel):
     label: str | None = None
     choices: dict[str, list[str]] | list[str] = {}
     default: str | None = None
+    unanswered: str | None = None
     total: str | None = None
     optional: bool = False
 
@@ -176,6 +177,7 @@ class _Reader:
             label=form.label,
             choices={value: [value.replace("_", " "), *phrases] for value, phrases in choices.items()},
             default=self._expression(form.default, (*place, "default")) if form.default is not None else None,
+            unanswered=self._expression(form.unanswered, (*place, "unanswered")) if form.unanswered else None,
             total=self._expression(form.total, (*place, "total")) if form.total is not None else None,
             optional=form.optional,
         )

@@ -41,6 +41,8 @@ class Slot:
     label: str | None = None
     choices: dict[str, list[str]] = field(default_factory=dict)
     default: Expression | None = None
+    unanswered: Expression | None = None
+    """The value that is taken where the customer was asked and what they said is no answer."""
     total: Expression | None = None
     """Over `total`, the number that the customer wants in all: the value that follows from it."""
     optional: bool = False

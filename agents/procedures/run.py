@@ -311,7 +311,9 @@ class ProcedureRun:
             self._start(self.brief.route.intents)
             raise _TopicChange
         options = several.candidates if several else candidates
-        if several is None and candidates is not None and len(candidates) <= 1 and not slot.optional:
+        if asked and several is None and slot.unanswered is not None and not self._consumed:
+            self._take(active, slot, slot.unanswered.evaluate(self._names(active)))
+        elif several is None and candidates is not None and len(candidates) <= 1 and not slot.optional:
             self._take(active, slot, identity(slot, candidates[0]) if candidates else None)
         elif slot.default is not None and several is None:
             value = yield from self._evaluate(active, slot.default)
