@@ -74,7 +74,8 @@ def _foreign_figures(text: str, offer: str) -> bool:
 
 _DROP = re.compile(
     r"\b(never ?mind|forget (it|about it|that)|doesn'?t matter|leave it|drop it|no longer needed|"
-    r"do nothing|nothing (needs|has) to be done|leave (everything|all) as it is|we keep (it|everything)|"
+    r"(?<![a-z] )do nothing|(please|just|then) do nothing|nothing (needs|has) to be done|"
+    r"leave (everything|all) as it is|we keep (it|everything)|"
     r"(i )?changed my mind|stop this|cancel (this|that|the request|my request)|don'?t bother)\b",
     re.IGNORECASE,
 )

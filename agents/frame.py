@@ -4,6 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+ASKS_WHICH = "topic"
+"""What a question asks for that names several matters; no slot may be called so."""
+
 
 class ActiveProcedure(BaseModel):
     """A procedure under way: where it stands, what the customer said, what the tools returned."""
@@ -17,8 +20,8 @@ class ActiveProcedure(BaseModel):
     opening: str = ""
     """The customer's words that started it: slots are looked for there too."""
     offering: bool = False
-    in_all: bool = False
-    """Whether the customer spoke of how many in all, not of how many more."""
+    in_all: int | None = None
+    """How many the customer wants in all, where they spoke of that and not of how many more."""
     doubtful: bool = False
     """Whether triage was not sure of it when it was taken up."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.frame import ASKS_WHICH
 from evals.tickets import Ticket
 
 YES = "yes, please go ahead"
@@ -33,7 +34,7 @@ class SimulatedCustomer:
         if answer["disposition"] in ("escalated", "awaiting_approval"):
             return None
         asks, offers = answer["asks"], answer["offers"]
-        if asks == "topic":
+        if asks == ASKS_WHICH:
             return self._topic(answer["topics"]) or self._recorded()
         facts = self.ticket.facts
         if offers:
@@ -50,10 +51,10 @@ class SimulatedCustomer:
         return self._recorded()
 
     def _topic(self, topics: list[str]) -> str | None:
-        wanted = self.ticket.facts.get("topic", self.ticket.expected.intent)
-        if wanted is None or "topic" in self.answered:
+        wanted = self.ticket.facts.get(ASKS_WHICH, self.ticket.expected.intent)
+        if wanted is None or ASKS_WHICH in self.answered:
             return None
-        self.answered.add("topic")
+        self.answered.add(ASKS_WHICH)
         if wanted not in topics:
             return NONE_OF_THESE
         return "yes" if len(topics) == 1 else str(topics.index(wanted) + 1)

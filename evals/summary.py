@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from agents.frame import ASKS_WHICH
 from evals.grading import Grade, Played
 from evals.tickets import Ticket
 
@@ -29,7 +30,7 @@ def summarise(results: Results, seconds: float, refused: Sequence[str] = ()) -> 
         "wrong_actions_interval": wilson(sum(g.wrong_actions > 0 for _, _, g in results), count),
         "missed_escalations": sum(grade.missed_escalation for _, _, grade in results),
         "unnecessary_escalations": sum(grade.unnecessary_escalation for _, _, grade in results),
-        "asked_which": sum(any(e.get("asks") == "topic" for e in played.exchanges) for _, played, _ in results),
+        "asked_which": sum(any(e.get("asks") == ASKS_WHICH for e in played.exchanges) for _, played, _ in results),
         "refused_lines": list(refused),
         "turn_ms": {"p50": _quantile(turns, 0.5), "p95": _quantile(turns, 0.95)},
         "model_calls": sum(played.model_calls for _, played, _ in results),

@@ -114,18 +114,20 @@ class Evidence:
         there = [(held, place) for (of, held), place in self.records.items() if of == kind and type(held) is int]
         before: set[int] = set()
         for message, text in self.customer_texts:
-            said = counts_in(text)
+            told = told_from(before, text)
+            if value in told:
+                return f"message {message}: told from a number before"
+            said = counts_in(text) | told
             for held, place in there:
                 if wanted := said & {held + value, held - value}:
                     return f"message {message}: {wanted.pop()} in all, beside {held} ({place})"
-            if value in told_from(before, text):
-                return f"message {message}: told from a number before"
             before |= said | {abs(number - held) for number in said for held, _ in there}
         return ""
 
 
 COUNTS = frozenset({"seat_count"})
-"""Kinds of which a customer may say how many they want in all."""
+"""Kinds of which a customer may say how many they want in all. A record of such a kind says how many there are: neither
+a limit nor what a preview promises, which a model could choose."""
 
 
 def typed_values(model: BaseModel, prefix: str = "") -> Iterator[TypedValue]:

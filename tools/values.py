@@ -41,6 +41,8 @@ PositiveAmount = Annotated[int, Kind("amount_minor"), Field(gt=0, description=_M
 CurrencyCode = Annotated[str, Kind("currency"), Field(pattern=r"^[A-Z]{3}$")]
 PlanName = Annotated[str, Kind("plan")]
 SeatCount = Annotated[int, Kind("seat_count")]
+SeatLimit = Annotated[int, Kind("seat_limit")]
+SeatsPlanned = Annotated[int, Kind("seats_planned")]
 RoleName = Annotated[str, Kind("role")]
 ResourceKind = Annotated[str, Kind("resource_kind")]
 RegionName = Annotated[str, Kind("region")]

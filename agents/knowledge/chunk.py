@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 SEPARATOR = " > "
 MAX_WORDS = 150
@@ -58,7 +58,7 @@ def _blocks(markdown: str) -> Iterator[_Block]:
     tokens = MarkdownIt("commonmark").enable("table").parse("\n".join(lines))
     headings: dict[int, tuple[int, str]] = {}
     starts = {0}
-    for token, inner in zip(tokens, [*tokens[1:], None], strict=False):
+    for token, inner in zip_longest(tokens, tokens[1:]):
         outermost = token.level == 0 or (token.type == "list_item_open" and token.level == 1)
         if token.map is None or not outermost:
             continue

@@ -11,6 +11,7 @@ from langgraph.types import Command
 from agents.brief import Brief, Route
 from agents.consent import leans_to_yes, read_answer
 from agents.gate.call import fingerprint
+from agents.procedures.run import chosen_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
 from agents.triage.route import ACT, OUT_OF_SCOPE, SECOND, Guess, parts_of, route, without_ruled_out
@@ -60,7 +61,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         asked_for = {intent for intent, _ in chosen.intents}
         best = [part.best for part in (guess, *part_guesses)]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
-        if chosen.kind == "resume" or (turn.frame.clarifying and chosen.kind == "continue"):
+        clarified = chosen.kind != "start" and chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
+        if chosen.kind == "resume" or clarified:
             turn.wish_probability = UNDERSTOOD
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)

@@ -1,7 +1,9 @@
 """How many: telling "three more" from "three fewer" and from "fifteen in all" in the customer's words."""
 
 import re
+from dataclasses import dataclass
 
+from agents.triage.route import without_ruled_out
 from tools.provenance import NUMBER_WORDS, told_from
 
 _WORDS = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an", "another", "zero", "one"))
@@ -14,6 +16,7 @@ _PRONOUN = "".join(rf"(?<!\b{word} )" for word in ("another", "the", "this", "th
 _NUMBER = rf"(?:(?<![\w.,:/-])\d{{1,4}}{_NO_COUNT}|\b(?:{_WORDS}|{_PRONOUN}one)\b)"
 _THINGS = "seats?|users?|licen[cs]es?|people|persons?|employees|colleagues|members|logins?|places?"
 _UNIT = rf"(?:\s+(?:user |team )?(?:{_THINGS}))?"
+_THING = r"(?:\s+[a-z]{4,10})?"
 _MORE = r"(?!\s+(?:more|fewer|less|extra|additional|further|new|of them)\b)"
 _VERBS = (
     "raise|increase|reduce|lower|cut|bring|get|take|set|change|adjust|drop|shrink|bump|go|grow|come|trim|extend|expand|"
@@ -28,9 +31,6 @@ def _patterns(*sources: str) -> list[re.Pattern[str]]:
 
 
 _TOTALS = _patterns(
-    r"\bfrom <M> (?:up |down )?to <N>",
-    r"<M>\s*[-=]+>\s*<N>",
-    r"<N> (?:instead of|rather than) (?:the )?<M>",
     r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>\b[^.!?\d]{0,25}"
     rf"\b(?:make it|make that|want|wants?|need|needs|should be|be|to) (?:to be |to have )?(?:only |just )?<N>{_MORE}",
     r"<N> (?:\w+ )?(?:in (?:total|all)|altogether|overall|total)\b",
@@ -53,11 +53,6 @@ _STANDING = _patterns(
 _BARE = _patterns("<N>")
 
 
-_RULED_OUT = re.compile(
-    r"\b(?:don['\u2019]?t|do not|not|never|no need to|instead of|rather than|without) (?:\w+ ){0,2}?"
-    r"(?:add|remov|reduc|cut|drop|increas|delet|cancel|giv|tak)\w*[^,.;!?]*",
-    re.IGNORECASE,
-)
 _WAYS = {
     "more": re.compile(
         r"\b(?:add|adding|more|extra|additional|further|increase|increasing|raise|raising|buy|buying|purchase|expand|"
@@ -73,9 +68,40 @@ _WAYS = {
 }
 
 
+@dataclass(frozen=True)
+class Move:
+    """A number that shall become another; `end` is where the words for it end."""
+
+    old: int
+    new: int
+    end: int
+
+
+_MOVES = [
+    re.compile(
+        pattern.replace("<OLD>", rf"(?P<old>{_NUMBER}){_THING}").replace("<NEW>", rf"(?P<new>{_NUMBER}){_THING}"), re.I
+    )
+    for pattern in (
+        r"\bfrom <OLD> (?:up |down )?to <NEW>",
+        r"<NEW> (?:instead of|rather than) (?:the )?<OLD>",
+        r"<OLD>\s*[-=]+>\s*<NEW>",
+    )
+]
+
+
+def move_in(text: str) -> Move | None:
+    """The number in a text that shall become another: "from 12 to 15", "15 instead of 12", "12 -> 15"."""
+    found = next(filter(None, (pattern.search(text) for pattern in _MOVES)), None)
+    return (
+        Move(_value(found["old"]), _value(found["new"]), max(found.end("old"), found.end("new")))
+        if found is not None
+        else None
+    )
+
+
 def direction_in(text: str) -> str | None:
     """Whether the text asks for ``more`` or ``fewer``: by the words at the number, else by the only ones there are."""
-    text = _RULED_OUT.sub(" ", text)
+    text = without_ruled_out(text)
     if (signed := re.search(r"(?<![\w.,-])([+-])\s?\d{1,4}(?![\w.,-]*\d)", text)) is not None:
         return "more" if signed[1] == "+" else "fewer"
     if (
@@ -91,14 +117,24 @@ def direction_in(text: str) -> str | None:
     return min(places, key=lambda place: abs(place[0] - number.start()))[1]
 
 
-def total_in(text: str, *, opening: bool = True) -> int | None:
-    """How many there shall be in the end ("20 in all", "from 12 to 15"); None where the text says how many more.
+def wanted_in_all(text: str, before: int | None, *, opening: bool) -> int | None:
+    """How many the customer wants in all after these words; None where they speak of how many more or fewer.
 
-    `opening`: the text is a request of its own, not a correction or an answer, so "4 are enough" speaks of all.
+    `before`: how many they wanted in all before, if they said so: a bare number is then another such. `opening`: the
+    text is a request of its own, not a correction or an answer, so "4 are enough" speaks of all.
     """
+    if before is not None and (told := told_from({before}, text)):
+        return told.pop()
     if any(pattern.search(text) for pattern in _CHANGES):
         return None
-    return _first([*_TOTALS, *_ENOUGH] if opening else _TOTALS, text)
+    if (move := move_in(text)) is not None:
+        return move.new
+    if (total := _first([*_TOTALS, *_ENOUGH] if opening else _TOTALS, text)) is not None:
+        return total
+    bare = _first(_BARE, _without_what_is(text))
+    if before is None or bare is None:
+        return before
+    return bare if direction_in(text) is None else None
 
 
 def change_in(text: str) -> int | None:
@@ -107,9 +143,7 @@ def change_in(text: str) -> int | None:
         return None
     if (plain := _first(_CHANGES, text)) is not None:
         return plain
-    for pattern in (*_TOTALS, *_STANDING):
-        text = pattern.sub(" ", text)
-    text = re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", text, flags=re.IGNORECASE)
+    text = _without_what_is(text)
     signed = re.search(r"(?<![\w.,-])[+-]\s?(\d{1,4})(?![\w.,-]*\d)", text)
     if signed is not None:
         return int(signed[1])
@@ -123,9 +157,19 @@ def change_in(text: str) -> int | None:
     return 1 if one is not None else None
 
 
+def _without_what_is(text: str) -> str:
+    """The text less the numbers that say how many there are, or shall be in the end, and those that are names."""
+    for pattern in (*_MOVES, *_TOTALS, *_STANDING):
+        text = pattern.sub(" ", text)
+    return re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", text, flags=re.IGNORECASE)
+
+
 def _first(patterns: list[re.Pattern[str]], text: str) -> int | None:
     match = next((found for pattern in patterns if (found := pattern.search(text))), None)
     if match is None:
         return None
-    number = match["n"].lower()
-    return int(number) if number.isdigit() else NUMBER_WORDS[number]
+    return _value(match["n"])
+
+
+def _value(number: str) -> int:
+    return int(number) if number.isdigit() else NUMBER_WORDS[number.lower()]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agents.frame import ASKS_WHICH
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Risk, Slot, SlotType, Step, StepKind
 from agents.procedures.replies import TemplateProblem, Templates
@@ -111,8 +112,8 @@ class _Reader:
             risk=form.risk,
             queue=self._known_queue(form.queue, ("queue",)),
             examples=form.examples,
-            likelier=self._expression(form.likelier, ("likelier",)) if form.likelier else None,
-            unlikelier=self._expression(form.unlikelier, ("unlikelier",)) if form.unlikelier else None,
+            likelier=self._situation(form.likelier, ("likelier",)),
+            unlikelier=self._situation(form.unlikelier, ("unlikelier",)),
             slots=slots,
             steps=steps,
             guidance=guidance,
@@ -164,6 +165,14 @@ class _Reader:
         if not form.ask and not form.optional and form.default is None:
             raise self.fail(place, f"slot {name!r} needs an `ask`, a `default` or `optional: true`")
         choices = form.choices if isinstance(form.choices, dict) else {choice: [choice] for choice in form.choices}
+        if name == ASKS_WHICH:
+            raise self.fail(
+                place, f"a slot cannot be called {name!r}: so a question is called that asks which matter is meant"
+            )
+        if form.total is not None and form.type not in ("count", "direction"):
+            raise self.fail(
+                (*place, "total"), "only a count or a direction can follow from how many there shall be in all"
+            )
         if form.type == "choice" and not choices:
             raise self.fail(place, f"slot {name!r} is a choice and needs `choices`")
         for part in filter(None, (form.ask, form.label)):
@@ -241,6 +250,14 @@ class _Reader:
             return Expression(source)
         except ExpressionError as error:
             raise self.fail(place, str(error)) from None
+
+    def _situation(self, source: str | None, place: tuple[str | int, ...]) -> Expression | None:
+        if source is None:
+            return None
+        expression = self._expression(source, place)
+        if unknown := expression.variables - {"customer"}:
+            raise self.fail(place, f"a situation is told from `customer`; unknown: {', '.join(sorted(unknown))}")
+        return expression
 
     def _template(self, source: str, place: tuple[str | int, ...]) -> None:
         try:

@@ -6,6 +6,8 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
+import cel
+
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.triage.route import Topics
 
@@ -146,12 +148,16 @@ class ProcedureLibrary:
 
     def odds(self, customer: Mapping[str, Any]) -> dict[str, float]:
         """How much likelier each intent is in the customer's situation; what is not on record changes nothing."""
-        odds: dict[str, float] = {}
-        for procedure in self.procedures.values():
-            for condition, factor in ((procedure.likelier, SITUATION), (procedure.unlikelier, 1 / SITUATION)):
-                if condition is not None and _holds(condition, customer):
-                    odds[procedure.intent] = factor
-        return odds
+        shared = cel.Context({"customer": dict(customer)})  # converted once for all conditions
+        return {intent: factor for intent, condition, factor in self._situations if _holds(condition, shared)}
+
+    @cached_property
+    def _situations(self) -> list[tuple[str, Expression, float]]:
+        pairs = [(p, p.likelier, SITUATION) for p in self.procedures.values()]
+        pairs += [(p, p.unlikelier, 1 / SITUATION) for p in self.procedures.values()]
+        return [
+            (procedure.intent, condition, factor) for procedure, condition, factor in pairs if condition is not None
+        ]
 
     def examples(self) -> tuple[list[str], list[str]]:
         """(texts, intents) to learn the intents from."""
@@ -159,8 +165,8 @@ class ProcedureLibrary:
         return [text for text, _ in pairs], [intent for _, intent in pairs]
 
 
-def _holds(condition: Expression, customer: Mapping[str, Any]) -> bool:
+def _holds(condition: Expression, names: cel.Context) -> bool:
     try:
-        return condition.evaluate({"customer": dict(customer)}) is True
-    except ExpressionError:
+        return condition.evaluate(names) is True
+    except ExpressionError:  # this customer's records do not tell
         return False

@@ -5,7 +5,7 @@ returns what to say. It holds no connection and calls nothing, so a turn can be 
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -17,11 +17,13 @@ from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import TemplateProblem, Templates
-from agents.procedures.slots import Found, Several, by_total, candidates_of, find, identity, revisions
+from agents.procedures.slots import Found, Several, by_total, candidates_of, find, identity, in_all, revisions
 
 MAX_ASKED = 2
 SURE = 0.6
 """Probability of an intent below which its first question is the only one: then a person, not a guess."""
+MEANT = 0.2
+"""Probability from which an answer that names none of the matters asked about is taken for one of them all the same."""
 RELEVANT = 0.5
 """Retrieval relevance from which a passage may be quoted as an answer."""
 
@@ -56,6 +58,22 @@ class Speech:
 
 
 Proposals = Generator[Call, Outcome, Speech]
+
+
+def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> str | None:
+    """The matter that the customer plainly chooses of those that were named: by a yes, its place or its title."""
+    low = text.lower()
+    if len(intents) == 1 and (answer := read_answer(low, "")) != "other":
+        return intents[0] if answer == "yes" else None
+    for position, intent in enumerate(intents):
+        word = ("first", "second", "third")[position] if position < 3 else ""
+        if re.fullmatch(rf"\W*{position + 1}\W*", low) or (word and re.search(rf"\b{word}\b", low)):
+            return intent
+        procedure = library.for_intent(intent)
+        title = set(re.findall(r"\w{4,}", procedure.title.lower())) if procedure else set()
+        if title & set(re.findall(r"\w{4,}", low)):
+            return intent
+    return None
 
 
 class _Stop(Exception):
@@ -171,23 +189,16 @@ class ProcedureRun:
         """Take over a changed value ("no, the other invoice"); the procedure then starts over with it."""
         changed = revisions(self._procedure(active), active, self.brief.text, self.today)
         if changed:
+            active.in_all = in_all(self.brief.text, active.in_all, opening=False)
             active.slots |= changed
             active.position, active.waiting_for, active.saved = 0, None, {}
         return bool(changed)
 
     def _chosen_topic(self) -> str | None:
-        low = self.brief.text.lower()
-        if len(self.frame.clarifying) == 1 and (answer := read_answer(low, "")) != "other":
-            return self.frame.clarifying[0] if answer == "yes" else None
-        for position, intent in enumerate(self.frame.clarifying):
-            word = ("first", "second", "third")[position] if position < 3 else ""
-            if re.fullmatch(rf"\W*{position + 1}\W*", low) or (word and re.search(rf"\b{word}\b", low)):
-                return intent
-            procedure = self.library.for_intent(intent)
-            title = set(re.findall(r"\w{4,}", procedure.title.lower())) if procedure else set()
-            if title & set(re.findall(r"\w{4,}", low)):
-                return intent
-        ranked = [intent for intent, p in self.brief.ranking if intent in self.frame.clarifying and p > 0.2]
+        chosen = chosen_of(self.frame.clarifying, self.brief.text, self.library)
+        if chosen is not None or read_answer(self.brief.text, "") == "no":
+            return chosen
+        ranked = [intent for intent, p in self.brief.ranking if intent in self.frame.clarifying and p > MEANT]
         return ranked[0] if ranked else None
 
     def _start(self, intents: tuple[tuple[str, str], ...]) -> None:
@@ -300,8 +311,10 @@ class ProcedureRun:
             texts = list(dict.fromkeys((active.opening, self.brief.text)))
         several: Several | None = None
         for text in texts:
-            found = by_total(slot, text, self._names(active), in_all=False, opening=not asked)
-            active.in_all = active.in_all or found is not None
+            total = in_all(text, None, opening=not asked)
+            found = by_total(slot, total, self._names(active))
+            if found is not None:
+                active.in_all = total
             found = found or find(slot, text, candidates, asked=asked, today=self.today)
             if isinstance(found, Found):
                 self._take(active, slot, found.value)

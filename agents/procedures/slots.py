@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 
 from agents.consent import read_answer
 from agents.frame import ActiveProcedure
-from agents.procedures.counts import change_in, direction_in, total_in
+from agents.procedures.counts import change_in, direction_in, wanted_in_all
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
 from tools.provenance import numbers_in, told_from
@@ -82,17 +82,16 @@ def find(
             return _free_text(text, asked)
 
 
-def by_total(slot: Slot, text: str, names: dict[str, Any], *, in_all: bool, opening: bool) -> Found | None:
-    """The value that follows from how many the customer wants in all, where the text says that and the slot asks so.
+def in_all(text: str, before: int | None, *, opening: bool) -> int | None:
+    """`wanted_in_all` of a message that may correct itself: "raise us to 20, sorry, 18"."""
+    for said in _TAKEN_BACK.split(text):
+        before = wanted_in_all(without_negated(said) if before is not None else said, before, opening=opening)
+    return before
 
-    `in_all`: they spoke of how many in all before, so a bare number is another such.
-    """
-    if slot.total is None:
-        return None
-    total = total_in(text, opening=opening)
-    if total is None and in_all:
-        total = change_in(without_negated(text)) if direction_in(text) is None else None
-    if total is None:
+
+def by_total(slot: Slot, total: int | None, names: dict[str, Any]) -> Found | None:
+    """The value that follows from how many the customer wants in all, where that is said and the slot asks for it."""
+    if slot.total is None or total is None:
         return None
     try:
         value = slot.total.evaluate({**names, "total": total})
@@ -105,7 +104,7 @@ def answers(slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, 
     """Whether a message gives `slot` a value of its own; free text could be anything and so proves nothing."""
     if slot.type == "text" or (candidates is None and slot.source is not None):
         return False
-    if slot.total is not None and total_in(text) is not None:
+    if slot.total is not None and in_all(text, None, opening=False) is not None:
         return True
     return isinstance(find(slot, text, candidates, asked=True, today=today), Found)
 
@@ -119,16 +118,16 @@ def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] |
 def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
     """The slots that a message gives another value than they have ("no, the other invoice", "make it 2")."""
     changed: dict[str, Any] = {}
+    total = in_all(text, active.in_all, opening=False)
     for name, slot in procedure.slots.items():
         if name == active.waiting_for or active.slots.get(name) is None or slot.type in ("yes_no", "text"):
             continue
         candidates = candidates_of(slot, active)
         if slot.source and candidates is None:
             continue
-        if slot.type == "count" and (told := told_from({active.slots[name]}, text)):
-            changed[name] = told.pop()
-            continue
-        found = by_total(slot, text, {**active.saved, "slots": active.slots}, in_all=active.in_all, opening=False)
+        found = by_total(slot, total, {**active.saved, "slots": active.slots})
+        if found is None and slot.type == "count" and (told := told_from({active.slots[name]}, text)):
+            found = Found(told.pop())
         found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value
@@ -164,20 +163,20 @@ def _yes_no(slot: Slot, text: str) -> Found | None:
     return Found(answer == "yes") if answer in ("yes", "no") else None
 
 
-_WAS = re.compile(r"\bfrom (?:\w+ ){0,2}?\w+ (?=to\b)")
-
-
 def _choice(slot: Slot, text: str) -> Found | None:
-    low = _WAS.sub("", _plain(text))  # "from billing to member" names a member
+    """The choice that stands where something shall lead ("from billing to member"), else the longest phrase."""
+    low = _plain(text)
     hits = [
-        (len(phrase), value, phrase == value.replace("_", " "))
+        (
+            re.search(rf"\b(?:to|into|as) (?:be )?(?:an? |the )?{re.escape(said)}(?!\w)", low) is not None,
+            len(said),
+            value,
+        )
         for value, phrases in slot.choices.items()
-        for phrase in phrases
-        if re.search(rf"(?<!\w){re.escape(_plain(phrase))}(?!\w)", low)
+        for said in map(_plain, phrases)
+        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", low)
     ]
-    if len(named := {value for _, value, by_name in hits if by_name}) == 1:
-        return Found(named.pop())
-    return Found(max(hits)[1]) if hits else None
+    return Found(max(hits)[2]) if hits else None
 
 
 def _free_text(text: str, asked: bool) -> Found | None:

@@ -20,7 +20,7 @@ from agents.triage.spelling import Spelling
 if TYPE_CHECKING:
     from scipy import sparse
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 RANKED = 5

@@ -2,6 +2,8 @@
 
 import re
 
+from agents.procedures.counts import move_in
+
 LONG = 20
 """A message of so many words is read sentence by sentence too."""
 SENTENCES = 12
@@ -34,17 +36,6 @@ _CLOSINGS = (
 )
 _BEFORE_CLOSING = r"(?:(?<=[.!?,;])\s+|\n[ \t]*(?=\S)|(?<=\w) (?=thx|thanks|cheers))"
 _CLOSING = re.compile(rf"{_BEFORE_CLOSING}(?:{'|'.join(_CLOSINGS)})[\s.,!]*$", re.IGNORECASE)
-_NUMBER = r"(?<![\d.,:/-])(?P<{}>\d{{1,4}})(?![\d:/]|[.,-]\d| ?(?:am|pm|o'clock|%))"
-_OLD, _NEW = _NUMBER.format("old"), _NUMBER.format("new")
-_THING = r"(?: [a-z]{4,10})?"
-_CHANGES = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"\bfrom {_OLD}{_THING} (?:down |up )?to {_NEW}",
-        rf"{_NEW}{_THING} (?:instead of|rather than) {_OLD}",
-        rf"{_OLD} ?[-=]> ?{_NEW}",
-    )
-]
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
@@ -65,11 +56,10 @@ def core_of(text: str) -> str:
 
 def directed(text: str) -> str:
     """The text with a word for the way in which a number changes: no embedding knows that 11 is more than 8."""
-    change = next(filter(None, (pattern.search(text) for pattern in _CHANGES)), None)
-    if change is None or int(change["old"]) == int(change["new"]):
+    move = move_in(text)
+    if move is None or move.old == move.new:
         return text
-    way = "more" if int(change["new"]) > int(change["old"]) else "fewer"
-    return f"{text[: change.end()]} ({way}){text[change.end() :]}"
+    return f"{text[: move.end]} ({'more' if move.new > move.old else 'fewer'}){text[move.end :]}"
 
 
 def sentences_of(core: str) -> list[str]:

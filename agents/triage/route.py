@@ -57,7 +57,7 @@ _RULED_OUT = re.compile(
     r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
     r"no need (?:to|for)|no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
     r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
-    r"unlock|touch)\w*|"
+    r"unlock|touch|reduc|cut|drop|increas)\w*|"
     r"(?:i|we) (?:do not|don't|dont) (?:want|wish|need) to (?:see|get|receive|hear|have))\b[^.,!?;\n]*",
     re.IGNORECASE,
 )

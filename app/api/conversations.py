@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 from sse_starlette import EventSourceResponse
 
+from agents.frame import ASKS_WHICH
 from app.api.callers import Caller, CallingCustomer, Service
 from app.api.problems import Problem
 from app.identity import Customer, Staff
@@ -141,7 +142,7 @@ async def turn_answer(runtime: Runtime, message_id: str) -> dict[str, Any]:
         "disposition": turn.disposition,
         "intent": turn.intent,
         "offers": offered,
-        "asks": "topic" if topics else stack[-1].get("waiting_for"),
+        "asks": ASKS_WHICH if topics else stack[-1].get("waiting_for"),
         "topics": topics,
         "milliseconds": round((turn.finished_at - turn.started_at).total_seconds() * 1000)
         if turn.finished_at

@@ -25,6 +25,8 @@ from tools.values import (
     OfferId,
     PlanName,
     SeatCount,
+    SeatLimit,
+    SeatsPlanned,
     SubscriptionId,
 )
 
@@ -62,7 +64,7 @@ class PlanSeen(Result):
     price_per_seat: AmountMinor
     currency: CurrencyCode
     included_quota: list[Quota]
-    max_seats: SeatCount
+    max_seats: SeatLimit
     rank: int
 
 
@@ -110,7 +112,7 @@ class SeatsPreview(Result):
     """What more or fewer seats would mean. `blocker` says why it is not possible, and is empty where it is."""
 
     seats_now: SeatCount
-    seats_then: SeatCount
+    seats_then: SeatsPlanned
     price_per_seat: AmountMinor
     monthly_difference: AmountMinor
     due_now: AmountMinor

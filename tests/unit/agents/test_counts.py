@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.procedures.counts import change_in, direction_in, total_in
+from agents.procedures.counts import change_in, direction_in, move_in, wanted_in_all
 
 TOTALS = [
     ("please raise our seats to 20", 20),
@@ -44,12 +44,12 @@ CHANGES = [
 
 @pytest.mark.parametrize(("text", "total"), TOTALS)
 def test_how_many_in_all(text: str, total: int) -> None:
-    assert total_in(text) == total
+    assert wanted_in_all(text, None, opening=True) == total
 
 
 @pytest.mark.parametrize(("text", "change"), CHANGES)
 def test_how_many_more_or_fewer(text: str, change: int) -> None:
-    assert total_in(text) is None
+    assert wanted_in_all(text, None, opening=True) is None
     assert change_in(text) == change
 
 
@@ -57,7 +57,7 @@ def test_how_many_more_or_fewer(text: str, change: int) -> None:
     "text", ["from 8 to 10 am", "we pay 20 euros", "invoice 0042", "from 3 to 5 December", "hello"]
 )
 def test_other_numbers_are_no_counts(text: str) -> None:
-    assert total_in(text) is None
+    assert wanted_in_all(text, None, opening=True) is None
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,29 @@ def test_other_numbers_are_no_counts(text: str) -> None:
 )
 def test_whether_it_is_more_or_fewer(text: str, way: str | None) -> None:
     assert direction_in(text) == way
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("no, 15", 15),
+        ("one more than that", 17),
+        ("half of it", 8),
+        ("2 are enough", 2),
+        ("take the card that ends", 16),
+        ("3 more then", None),
+    ],
+)
+def test_a_correction_of_how_many_in_all(text: str, total: int | None) -> None:
+    assert wanted_in_all(text, 16, opening=False) == total
+
+
+def test_in_a_correction_of_how_many_more_enough_is_not_all() -> None:
+    assert wanted_in_all("2 are enough", None, opening=True) == 2
+    assert wanted_in_all("2 are enough", None, opening=False) is None
+
+
+def test_a_number_that_shall_become_another() -> None:
+    move = move_in("go from ten to 8 seats")
+    assert move is not None
+    assert (move.old, move.new) == (10, 8)

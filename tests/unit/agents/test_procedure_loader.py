@@ -111,3 +111,24 @@ def test_templates_are_sandboxed_and_miss_nothing_silently(tmp_path: Path) -> No
         with pytest.raises(TemplateProblem):
             templates.text(source, {"record": {"a": 1}})
     assert templates.text("{{ record.update }}", {"record": {"update": "the field"}}) == "the field"
+
+
+def test_a_situation_makes_its_matter_likelier_or_less_likely(load) -> None:
+    head = HEAD.replace("examples:", "likelier: customer.locked > 0\nunlikelier: customer.locked == 0\nexamples:", 1)
+    library = load(head + "steps:\n" + LAST)
+    assert library.odds({"locked": 2}) == {"look": 3.0}
+    assert library.odds({"locked": 0}) == {"look": 1 / 3}
+    assert library.odds({"plan": "team"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("head", "slots", "problem"),
+    [
+        ("likelier: user.locked > 0", "", "unknown: user"),
+        ("", "slots:\n  topic: {type: text, ask: What?}\n", "cannot be called 'topic'"),
+        ("", "slots:\n  what: {type: text, ask: What?, total: total}\n", "only a count or a direction"),
+    ],
+)
+def test_a_situation_and_slots_that_could_not_work_are_refused(load, head: str, slots: str, problem: str) -> None:
+    with pytest.raises(BrokenProcedure, match=problem):
+        load(HEAD.replace("examples:", f"{head}\nexamples:", 1) + slots + "steps:\n" + LAST)

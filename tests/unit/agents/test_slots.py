@@ -162,7 +162,7 @@ def test_no_text_breaks_a_slot(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        ("Need 5 extra seats. Sorry, 4. Four.", 4),
+        ("please add 7 seats. Sorry, 6.", 6),
         ("add 2 seats, no wait, 3", 3),
         ("5 seats - i mean 6", 6),
         ("sorry to bother you, 3 seats please", 3),
@@ -172,3 +172,21 @@ def test_no_text_breaks_a_slot(text: str) -> None:
 )
 def test_what_is_taken_back_in_the_same_breath_does_not_count(text: str, count: int) -> None:
     assert value("count", text) == count
+
+
+ROLES = {"admin": ["an admin", "full access"], "billing": ["accounting"], "member": ["normal"], "viewer": ["read only"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("change Gina from billing to member, she no longer does the accounting", "member"),
+        ("she is a member, give her full access", "admin"),
+        ("he is a member and needs read only", "viewer"),
+        ("make Tom an admin", "admin"),
+    ],
+)
+def test_a_choice_is_what_something_shall_become(text: str, role: str) -> None:
+    slot = Slot("role", "choice", "?", choices={name: [name, *phrases] for name, phrases in ROLES.items()})
+    found = find(slot, text, None, asked=False, today=TODAY)
+    assert found == Found(role)

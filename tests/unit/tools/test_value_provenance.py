@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from records.money import Money
 from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, counts_in, numbers_in, says, told_from, typed_values
 from tools.tool import Result
-from tools.values import AmountMinor, ForeignText, InvoiceId, Month, PersonName, SeatCount, UserId
+from tools.values import (
+    AmountMinor,
+    ForeignText,
+    InvoiceId,
+    Month,
+    PersonName,
+    SeatCount,
+    SeatLimit,
+    SeatsPlanned,
+    UserId,
+)
 
 
 class Line(Result):
@@ -29,6 +39,13 @@ class Answer(Result):
     name: PersonName = ""
     seats: SeatCount | None = None
     month: Month | None = None
+
+
+class Planned(Result):
+    """What could be, not what is."""
+
+    max_seats: SeatLimit
+    seats_then: SeatsPlanned
 
 
 def evidence(customer: str = "", knowledge: str = "", **result: Any) -> Evidence:
@@ -197,3 +214,10 @@ def test_a_count_may_be_told_from_one_before() -> None:
     assert told_from({3}, "one more than that please") == {4}
     assert told_from({3}, "twice as many") == {6}
     assert told_from({3}, "two more") == set()
+
+
+def test_neither_a_limit_nor_a_preview_makes_a_count_the_customers() -> None:
+    held = Evidence(customer_texts=[("msg_1", "3 questions about seats")])
+    held.add_result("billing.list_plans", Planned(max_seats=50, seats_then=112))
+    assert held.trace("seat_count", 47).origin is Origin.MODEL
+    assert held.trace("seat_count", 109).origin is Origin.MODEL
