@@ -71,6 +71,8 @@ class Effect:
     """``(customer_id, original key, key of the undoing) -> result``."""
     amount: Callable[[Any, "Resource"], tuple[int, str] | None] = lambda arguments, resource: None
     """The money that moves: (minor units, currency), or None."""
+    sends: bool = False
+    """Whether it sends something to an address on record, which nobody can redirect by asking."""
     fixed_loss_minor: int = 0
     """What a wrong call costs beyond the money moved, in minor units of the house currency."""
 

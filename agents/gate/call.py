@@ -6,6 +6,7 @@ look-up of the touched record asks the backend.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,8 @@ class Situation:
     """Money already moved per tool family over the last 30 days."""
     consents: frozenset[str]
     """Fingerprints of the effects to which the customer said yes."""
+    addressed: frozenset[str] = frozenset()
+    """E-mail addresses in the customer's request that are not the contact's."""
     approvals: frozenset[str] = frozenset()
     """Fingerprints of the effects that a person approved."""
 
@@ -104,6 +107,7 @@ class CallGate:
             confidence, p = self._check_confidence(tool, origins, amount, mark, situation)
             if policy.ruling is not Ruling.NEEDS_APPROVAL:  # otherwise a person weighs it anyway
                 checks += [confidence, check_stage(situation, mark)]
+            checks.append(check_destination(tool, situation))
             checks.append(check_consent(tool, mark, situation))
         return Judged(tool, parsed, resource, Verdict(_in_effect(checks), tuple(decided.policies), traces, p), amount)
 
@@ -232,6 +236,20 @@ def check_stage(situation: Situation, mark: str) -> Check:
 def _in_canary(situation: Situation) -> bool:
     digest = hashlib.sha256(situation.conversation_id.encode()).digest()
     return int.from_bytes(digest[:4]) / 2**32 < situation.canary_share
+
+
+ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+def check_destination(tool: Tool, situation: Situation) -> Check:
+    """Whether something would be sent elsewhere than the customer asked: only a person may change where it goes."""
+    if tool.effect is None or not tool.effect.sends:
+        return Check("destination")
+    strange = sorted(situation.addressed - situation.evidence.addresses())
+    if not strange:
+        return Check("destination")
+    reason = f"it goes only to the address on record, and the customer names {', '.join(strange)}"
+    return Check("destination", Ruling.ESCALATE, reason, {"named": strange})
 
 
 def check_consent(tool: Tool, mark: str, situation: Situation) -> Check:

@@ -15,7 +15,7 @@ from langgraph.types import Command
 from sqlmodel import SQLModel, col, select
 
 from agents.confidence.model import Features
-from agents.gate.call import Judged, Situation, canonical_arguments, check_schema, fingerprint
+from agents.gate.call import ADDRESS, Judged, Situation, canonical_arguments, check_schema, fingerprint
 from agents.gate.reply import check_reply, known_figures
 from agents.gate.verdict import Check, Ruling, Verdict
 from agents.models.chain import EMBEDDED, SERVED_BY
@@ -147,8 +147,16 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         queue=turn.queue,
         spent_30d_minor=spent,
         consents=frozenset(turn.accepted),
+        addressed=_addressed(turn),
         approvals=frozenset(turn.approvals),
     )
+
+
+def _addressed(turn: TurnContext) -> frozenset[str]:
+    """The addresses that the customer names in the request under way, less that of the contact on record."""
+    words = " ".join([turn.text, *(active.opening for active in turn.frame.stack)])
+    named = {address.lower() for address in ADDRESS.findall(words)}
+    return frozenset(named - {str(turn.facts.get("contact_email", "")).lower()})
 
 
 def _changes_something(turn: TurnContext, call: dict[str, Any]) -> bool:

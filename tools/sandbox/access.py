@@ -109,6 +109,7 @@ def access_tools(backend: SandboxBackend) -> list[Tool]:
             status="Sending the link",
             kind="access",
             offer="send {{resource.attributes.name}} a link for a new password to {{resource.attributes.email}}",
+            sends=True,
             fixed_loss_minor=500,
         ),
         effect_tool(

@@ -230,6 +230,7 @@ def billing_tools(backend: SandboxBackend) -> list[Tool]:
             kind="information",
             offer="send invoice {{resource.attributes.number}} to your address on record",
             consent=False,
+            sends=True,
             fixed_loss_minor=100,
         ),
         effect_tool(
@@ -241,7 +242,8 @@ def billing_tools(backend: SandboxBackend) -> list[Tool]:
             summary="Send a link for a new card to the address on record.",
             status="Sending the link",
             kind="information",
-            offer="send a link for a new card to {{customer.contact_email}}",
+            offer="send a link to change the card that pays for your subscription to {{customer.contact_email}}",
+            sends=True,
             fixed_loss_minor=100,
         ),
         effect_tool(

@@ -70,6 +70,7 @@ def documents_tools(backend: SandboxBackend) -> list[Tool]:
             status="Requesting the export",
             kind="compliance",
             offer="prepare a copy of all your data and send the link to {{resource.attributes.contact_email}}",
+            sends=True,
             fixed_loss_minor=10_000,
         ),
         effect_tool(
@@ -85,6 +86,7 @@ def documents_tools(backend: SandboxBackend) -> list[Tool]:
             kind="compliance",
             offer='send the document "{{resource.attributes.title}}" to your address on record',
             consent=False,
+            sends=True,
             fixed_loss_minor=300,
         ),
     ]

@@ -68,6 +68,7 @@ def effect_tool(
     arguments: type[Arguments] = NoArguments,
     steering: frozenset[str] = frozenset(),
     consent: bool = True,
+    sends: bool = False,
     amount: Amount = lambda arguments, resource: None,
     undo: tuple[type[Result], Undo[Any]] | None = None,
 ) -> Tool:
@@ -101,6 +102,7 @@ def effect_tool(
             read_back=read_back,
             offer=offer,
             consent=consent,
+            sends=sends,
             reversible=undo is not None,
             undo=take_back if undo else None,
             amount=amount,
