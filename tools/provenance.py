@@ -62,6 +62,8 @@ class Evidence:
     foreign_texts: list[tuple[str, str]] = field(default_factory=list)
     knowledge_texts: list[tuple[str, str]] = field(default_factory=list)
     constants: dict[tuple[str, Any], str] = field(default_factory=dict)
+    phrases: dict[tuple[str, Any], list[str]] = field(default_factory=dict)
+    """(kind, value) -> the operator's list of what customers call it: "read only" is the role ``viewer``."""
     results: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """(tool, result as JSON), for the checks of a reply."""
     _unread: list[tuple[str, type[BaseModel], dict[str, Any]]] = field(default_factory=list)
@@ -87,11 +89,11 @@ class Evidence:
 
     def trace(self, kind: str | None, value: Any) -> Trace:
         """The most trusted origin that backs `value` as a `kind`."""
-        while self._unread:
-            tool, model, result = self._unread.pop(0)
-            self._index(tool, model.model_validate(result))
+        self._read()
         if said_in := next((m for m, text in reversed(self.customer_texts) if says(text, kind, value)), None):
             return Trace(Origin.CUSTOMER, f"message {said_in}")
+        if kind is not None and (named := self._called(kind, value)):
+            return Trace(Origin.CUSTOMER, named)
         if kind is not None and (place := self.records.get((kind, value))):
             return Trace(Origin.RECORD, place)
         if kind is not None and (place := self.constants.get((kind, value))):
@@ -102,6 +104,23 @@ class Evidence:
             if place := next((place for place, text in texts if says(text, kind, value)), None):
                 return Trace(origin, place)
         return Trace(Origin.MODEL)
+
+    def addresses(self) -> set[str]:
+        """The e-mail addresses that the records looked up so far hold."""
+        self._read()
+        return {str(value).lower() for kind, value in self.records if kind == "email"}
+
+    def _read(self) -> None:
+        while self._unread:
+            tool, model, result = self._unread.pop(0)
+            self._index(tool, model.model_validate(result))
+
+    def _called(self, kind: str, value: Any) -> str:
+        """Where the customer named a value by one of its other names; or nothing."""
+        for phrase in self.phrases.get((kind, value), []):
+            if said_in := next((m for m, text in reversed(self.customer_texts) if says(text, None, phrase)), None):
+                return f'message {said_in}: "{phrase}"'
+        return ""
 
     def _reckoned(self, kind: str | None, value: Any) -> str:
         """How a count follows from what the customer said and what the records say there is; or nothing.
@@ -128,6 +147,11 @@ class Evidence:
 COUNTS = frozenset({"seat_count"})
 """Kinds of which a customer may say how many they want in all. A record of such a kind says how many there are: neither
 a limit nor what a preview promises, which a model could choose."""
+
+
+def kind_of(model: type[BaseModel], name: str) -> str | None:
+    """The kind that a model declares for a field; None where it has no such field or says nothing of its meaning."""
+    return _fields(model).get(name, (None, False))[0]
 
 
 def typed_values(model: BaseModel, prefix: str = "") -> Iterator[TypedValue]:

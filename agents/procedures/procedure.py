@@ -1,6 +1,6 @@
 """A procedure: one business process, read by a language model as guidance and executed by the embedded model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -10,6 +10,8 @@ import cel
 
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.triage.route import Topics
+from tools.provenance import kind_of
+from tools.registry import ToolRegistry
 
 SlotType = Literal[
     "invoice",
@@ -98,6 +100,19 @@ class Procedure:
         return frozenset(called | {slot.source for slot in self.slots.values() if slot.source})
 
     @property
+    def named_values(self) -> list[tuple[str, str, Slot]]:
+        """(tool, argument, slot) where an argument is what the customer chose from a list of names."""
+        return [
+            (step.target, argument, slot)
+            for step in self.steps
+            if step.kind == "call"
+            for argument, expression in step.arguments.items()
+            if (slot := self.slots.get(expression.source.removeprefix("slots."))) is not None
+            and expression.source.startswith("slots.")
+            and slot.choices
+        ]
+
+    @property
     def offered(self) -> frozenset[str]:
         """The tools that are put to the customer as an offer, which they may decline."""
         return frozenset(step.target for step in self.steps if step.kind == "call" and step.declined)
@@ -140,6 +155,7 @@ class ProcedureLibrary:
             served=frozenset(p.intent for p in procedures),
             small_talk=frozenset(p.intent for p in procedures if p.small_talk),
             kin=frozenset(frozenset((a.intent, b.intent)) for a, b in pairs if a.offered & b.offered),
+            answering=next((p.intent for p in procedures if any(s.kind == "answer" for s in p.steps)), ""),
             acting=frozenset(p.intent for p in procedures if p.offered),
             twins=frozenset(
                 frozenset((a.intent, b.intent)) for a, b in pairs if a.offered == b.offered and len(a.offered) == 1
@@ -163,6 +179,17 @@ class ProcedureLibrary:
         """(texts, intents) to learn the intents from."""
         pairs = [(text, p.intent) for p in self.procedures.values() for text in p.examples]
         return [text for text, _ in pairs], [intent for _, intent in pairs]
+
+
+def phrases_of(procedures: Iterable[Procedure], registry: ToolRegistry) -> dict[tuple[str, Any], list[str]]:
+    """What customers call the values that these procedures let them choose: (kind, value) -> names."""
+    return {
+        (kind, value): names
+        for procedure in procedures
+        for tool, argument, slot in procedure.named_values
+        if (kind := kind_of(registry.get(tool).arguments, argument)) is not None
+        for value, names in slot.choices.items()
+    }
 
 
 def _holds(condition: Expression, names: cel.Context) -> bool:
