@@ -16,6 +16,7 @@ from agents.gate.reply import check_reply, known_figures
 from agents.gate.verdict import Ruling
 from agents.knowledge.passage import Passage
 from agents.nodes.retrieve import audiences_for
+from agents.procedures.procedure import phrases_of
 from agents.procedures.quote import quote
 from agents.procedures.run import RELEVANT, Call, Outcome, ProcedureRun, Speech
 from agents.services import Services
@@ -90,6 +91,7 @@ async def _by_procedure(
     if not case.customer_id or chosen.kind != "start":
         return "", [], evidence
     procedures = [p for intent, _ in chosen.intents if (p := services.library.for_intent(intent)) is not None]
+    evidence.phrases |= phrases_of(procedures, services.registry)
     situation = Situation(
         conversation_id="",
         customer_id=case.customer_id,

@@ -22,6 +22,14 @@ _NO = re.compile(
     r"decline)\b",
     re.IGNORECASE,
 )
+_REFUSAL = re.compile(
+    r"\b(don'?t bother|no thanks?|no thank you|never ?mind|leave it|forget (it|that)|hold off|not now|not yet|"
+    r"(do not|don'?t|dont) (do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|touch|"
+    r"restore|start) (it|that|this|anything|them|him|her|me|us)|i'?d rather not|no,? (please )?don'?t|skip (it|that)|"
+    r"let'?s not|changed my mind)\b",
+    re.IGNORECASE,
+)
+"""Wordings that refuse an offer however much is said around them."""
 _CONDITION = re.compile(
     r"\b(but|only|instead|except|unless|if|actually|rather|other|another|different|not|wrong|after|before|until|first|"
     r"also|and then|half|more|less|what|which|why|how|when|who)\b|\?",
@@ -49,6 +57,8 @@ def read_answer(text: str, offer: str) -> Answer:
     if no and not yes:
         if _ANOTHER.search(words):
             return "other"
+        if _REFUSAL.search(words) and not re.search(r"\d", words):
+            return "no"
         rest = _FILLER.sub(" ", _NO.sub(" ", words))
         return "other" if re.search(r"\d", rest) or len(re.findall(r"[\w']+", rest)) > 8 else "no"
     if re.fullmatch(r"y+|j", words):
@@ -56,6 +66,13 @@ def read_answer(text: str, offer: str) -> Answer:
     if re.fullmatch(r"n+", words):
         return "no"
     return "other"
+
+
+def declines(text: str) -> bool:
+    """Whether a message is a no to whatever was said before, where nothing was offered ("no, that's all")."""
+    said = text.strip().replace("’", "'")
+    begins = _NO.match(said) or re.match(r"(?:i|we) (?:don'?t think so|think not|don'?t need anything)\b", said, re.I)
+    return begins is not None and read_answer(said, "") == "no"
 
 
 def rules_out(text: str) -> bool:

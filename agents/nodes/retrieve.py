@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from agents.nodes.triage import FEW_WORDS
+from agents.procedures.run import RELEVANT
 from agents.state import TurnState
 from agents.turn import TurnContext
 
@@ -27,16 +29,34 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     turn.status("Looking in our documentation")
     with turn.stage("retrieve"):
         audiences = audiences_for(str(turn.facts.get("plan", "")), turn.start.conversation.level)
-        passages, relevance = await turn.services.search(turn.text, audiences)
+        query = _query(turn)
+        passages, relevance = await turn.services.search(query, audiences)
+        if relevance < RELEVANT and (matter := _matter(turn)):
+            about = f"{matter}: {query}"
+            passages_about, relevance_about = await turn.services.search(about, audiences)
+            if relevance_about > relevance:
+                query, passages, relevance = about, passages_about, relevance_about
         turn.brief = replace(brief, passages=tuple(passages), relevance=relevance)
         turn.evidence.knowledge_texts += [(passage.document_id, passage.text) for passage in passages]
         turn.step(
             "retrieval",
-            query=turn.text,
+            query=query,
             relevance=round(relevance, 4),
             passages=[{"document_id": p.document_id, "title": p.title, "score": round(p.score, 4)} for p in passages],
         )
     return {}
+
+
+def _query(turn: TurnContext) -> str:
+    """The customer's question: what they wrote before they were asked which matter it is, where they now say which."""
+    before = turn.frame.clarified_words if turn.frame.clarifying else ""
+    return before if before and len(turn.text.split()) <= FEW_WORDS else turn.text
+
+
+def _matter(turn: TurnContext) -> str:
+    """What the conversation is about, for a question that leans on it ("and how long afterwards?")."""
+    under_way = [active for active in (turn.frame.active, turn.frame.last) if active is not None]
+    return turn.services.library.get(under_way[0].name).title if under_way else ""
 
 
 def _quotes(turn: TurnContext, intent: str) -> bool:

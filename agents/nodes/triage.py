@@ -11,10 +11,11 @@ from langgraph.types import Command
 from agents.brief import Brief, Route
 from agents.consent import leans_to_yes, read_answer
 from agents.gate.call import fingerprint
+from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.route import ACT, OUT_OF_SCOPE, SECOND, Guess, parts_of, route, without_ruled_out
+from agents.triage.route import ACT, OUT_OF_SCOPE, SECOND, Guess, merely_states, parts_of, route, without_ruled_out
 from agents.triage.tone import sentiment, urgency
 from agents.turn import TurnContext
 
@@ -25,6 +26,8 @@ UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
 HINTED = 0.1
 """What the whole message must give a matter for people that one of its sentences states clearly."""
+SAID_NO = 8
+"""Words up to which a no is only that; a longer one may ask for something else."""
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
 
@@ -57,6 +60,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         chosen = Route("continue")
         if answer not in ("yes", "no"):
             chosen = _route(turn, guess, part_guesses)
+        elif answer == "no" and len(turn.text.split()) > SAID_NO:
+            chosen = _something_else(turn, _route(turn, guess, part_guesses))
         turn.triage["route"] = chosen.kind
         asked_for = {intent for intent, _ in chosen.intents}
         best = [part.best for part in (guess, *part_guesses)]
@@ -80,12 +85,27 @@ def _route(turn: TurnContext, guess: Guess, parts: list[Guess]) -> Route:
         return Route("continue")  # a yes with a condition is about the offer
     if frame.clarifying and len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE:
         return Route("continue")
+    if (
+        frame.failed_turns
+        and frame.active is None
+        and guess.best[0] in library.topics.small_talk
+        and leans_to_yes(turn.text)
+    ):
+        return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(guess, parts, frame, library.topics, answers=_answers_question(turn))
     if chosen.kind in ("clarify", "out_of_scope") and frame.last is not None:
         last = frame.last
         if len(turn.text.split()) <= SHORT and revisions(library.get(last.name), last, turn.text, today):
             return Route("resume")
     return chosen
+
+
+def _something_else(turn: TurnContext, chosen: Route) -> Route:
+    """Of what a message with a no asks for, what is not the very matter that was declined."""
+    active = turn.frame.active
+    declined = turn.services.library.get(active.name).intent if active is not None else ""
+    others = tuple(pair for pair in chosen.intents if pair[0] != declined and not merely_states(pair[1]))
+    return Route("start", others) if chosen.kind == "start" and others else Route("continue")
 
 
 def _answers_question(turn: TurnContext) -> bool:
@@ -196,6 +216,7 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
         ]
         turn.evidence.knowledge_texts += [(f"procedure {p.name}", p.guidance) for p in procedures]
         turn.evidence.knowledge_texts += [("reply templates", source) for source in sources]
+    turn.evidence.phrases |= phrases_of(procedures, turn.services.registry)
 
 
 def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other"] | None) -> Brief:

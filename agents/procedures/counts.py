@@ -36,6 +36,9 @@ _TOTALS = _patterns(
     r"<N> (?:\w+ )?(?:in (?:total|all)|altogether|overall|total)\b",
     r"\b(?:a total of|in total|in all) <N>",
     rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\b(?:to|at) (?:just |only |exactly )?<N>{_MORE}",
+    r"\bmake <N> (?:out )?of (?:it|them|that)\b",
+    r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>[^!?\d]{0,25}[.,;] "
+    r"(?:please |pls |so |now )?make (?:it|that|them) <N>",
     r"\bonly <N> (?:of us|left|remain|log in|work|are)\b",
 )
 _ENOUGH = _patterns(
@@ -51,6 +54,10 @@ _STANDING = _patterns(
     rf"\b(?:have|has|had|now|currently|it'?s|there are|of (?:the|our)|paying for|pay for)\s+<N>{_MORE}",
 )
 _BARE = _patterns("<N>")
+_EITHER = re.compile(
+    rf"{_NUMBER}{_UNIT}\s+(?:or|vs\.?|versus)\s+(?:maybe |only |just )?{_NUMBER}{_UNIT}", re.IGNORECASE
+)
+"""Two numbers between which the writer is deciding: neither is said yet."""
 
 
 _WAYS = {
@@ -159,7 +166,7 @@ def change_in(text: str) -> int | None:
 
 def _without_what_is(text: str) -> str:
     """The text less the numbers that say how many there are, or shall be in the end, and those that are names."""
-    for pattern in (*_MOVES, *_TOTALS, *_STANDING):
+    for pattern in (*_MOVES, *_TOTALS, *_STANDING, _EITHER):
         text = pattern.sub(" ", text)
     return re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", text, flags=re.IGNORECASE)
 

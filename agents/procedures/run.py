@@ -11,13 +11,23 @@ from datetime import date
 from typing import Any, Literal
 
 from agents.brief import Brief
-from agents.consent import drops_request, read_answer, rules_out
+from agents.consent import declines, drops_request, read_answer, rules_out
 from agents.frame import ActiveProcedure, Frame
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import TemplateProblem, Templates
-from agents.procedures.slots import Found, Several, by_total, candidates_of, find, identity, in_all, revisions
+from agents.procedures.slots import (
+    Found,
+    Several,
+    all_named,
+    by_total,
+    candidates_of,
+    find,
+    identity,
+    in_all,
+    revisions,
+)
 
 MAX_ASKED = 2
 SURE = 0.6
@@ -128,6 +138,9 @@ class ProcedureRun:
             if frame.active is None:
                 raise _Stop(Speech(self._text(), "reply"))
             return
+        if frame.active is None and brief.route.kind != "start" and drops_request(brief.text):
+            frame.clarifying, frame.clarified_words = [], ""
+            raise _Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
             chosen, words = self._chosen_topic(), f"{frame.clarified_words}\n{brief.text}"
             frame.clarifying, frame.clarified_words = [], ""
@@ -145,7 +158,7 @@ class ProcedureRun:
                 self._correct(frame.stack[-1])
             case "clarify":
                 self._clarify()
-            case _ if not frame.failed_turns and (drops_request(brief.text) or read_answer(brief.text, "") == "no"):
+            case _ if not frame.failed_turns and declines(brief.text):
                 raise _Stop(Speech(self._system("system_dropped"), "reply"))
             case _:
                 self._out_of_scope()
@@ -157,6 +170,9 @@ class ProcedureRun:
                 self.frame.declined_offers += 1
                 self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
                 self.frame.stack.pop()
+                if self.brief.route.kind == "start":
+                    self._start(self.brief.route.intents)
+                    return
                 if self.frame.active is None and not self.frame.pending:
                     raise _Stop(Speech(self._text(), "reply"))
                 self._next_matter()
@@ -274,7 +290,7 @@ class ProcedureRun:
                     self.spoken.append(self.templates.reply(step.target, self._names(active)))
                     return
                 case "answer":
-                    self._answer(procedure)
+                    self._answer(procedure, active.opening)
                     return
                 case "escalate":
                     raise _Stop(self._hand_over(step.target, step.why or procedure.title))
@@ -316,6 +332,9 @@ class ProcedureRun:
             if found is not None:
                 active.in_all = total
             found = found or find(slot, text, candidates, asked=asked, today=self.today)
+            if isinstance(found, Several) and (each := all_named(slot, found, text, self.today)):
+                self._do_each(active, each[1:])
+                found = Found(each[0])
             if isinstance(found, Found):
                 self._take(active, slot, found.value)
                 return
@@ -335,6 +354,11 @@ class ProcedureRun:
             self._take(active, slot, None)
         else:
             self._ask(active, slot, options)
+
+    def _do_each(self, active: ActiveProcedure, values: Sequence[Any]) -> None:
+        """The same request again for each further record that the customer named."""
+        intent = self._procedure(active).intent
+        self.frame.pending = [(intent, str(value)) for value in values] + self.frame.pending
 
     def _take(self, active: ActiveProcedure, slot: Slot, value: Any) -> None:
         active.slots[slot.name] = value
@@ -373,8 +397,8 @@ class ProcedureRun:
         self.spoken.append(question)
         raise _Stop(Speech(self._text(), "question"))
 
-    def _answer(self, procedure: Procedure) -> None:
-        quoted = quote(self.brief.text, self.brief.passages) if self.brief.relevance >= RELEVANT else None
+    def _answer(self, procedure: Procedure, question: str) -> None:
+        quoted = quote(question, self.brief.passages) if self.brief.relevance >= RELEVANT else None
         if quoted is None:
             self.frame.failed_turns += 1
             self.frame.stack.pop()

@@ -82,6 +82,30 @@ def find(
             return _free_text(text, asked)
 
 
+_EACH = re.compile(r"\b(both|all (?:of them|three|four)|each|and|&|plus)\b|\+|,", re.IGNORECASE)
+
+
+def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]:
+    """The candidates that a text names one by one ("october and november"), or all of them ("both"); else none.
+
+    Only for records that say by themselves what they are: of two users with one name, one is meant.
+    """
+    if slot.type not in ("invoice", "resource") or not _EACH.search(text) or re.search(r"\bor\b", text, re.I):
+        return []
+    items = several.candidates
+    values = [identity(slot, item) for item in items]
+    if re.search(r"\bboth\b", text, re.IGNORECASE):
+        return values if len(items) == 2 else []
+    months = [item["issued_on"][:7] for item in items if isinstance(item.get("issued_on"), str)]
+    if len(set(months)) == len(items) and set(months) <= set(months_in(text, today)):
+        return values
+    low = _plain(text)
+    own = [str(item.get(key, "")).lower() for item in items for key in ("number", "name", "id") if item.get(key)]
+    said = {name for name in own if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low)}
+    names = [{str(item.get(key, "")).lower() for key in ("number", "name", "id")} & said for item in items]
+    return values if all(names) and len(set(map(frozenset, names))) == len(items) else []
+
+
 def in_all(text: str, before: int | None, *, opening: bool) -> int | None:
     """`wanted_in_all` of a message that may correct itself: "raise us to 20, sorry, 18"."""
     for said in _TAKEN_BACK.split(text):
@@ -182,6 +206,12 @@ def _choice(slot: Slot, text: str) -> Found | None:
 def _free_text(text: str, asked: bool) -> Found | None:
     if named := re.search(r"(?:called|named|name it|call it)\s+[\"'“]?([\w.-]+)", text, re.IGNORECASE):
         return Found(named[1].strip(".,"))
+    if named := re.search(
+        r"(?<!\S)([\w.-]*\w)\s+as (?:the |its |a )?name\b|\bname:?\s+(?:is |shall be |should be )?([\w.]+-[\w.-]*\w)",
+        text,
+        re.I,
+    ):
+        return Found(named[1] or named[2])
     if quoted := re.search(r"[\"“]([^\"”]{1,80})[\"”]", text):
         return Found(quoted[1])
     return Found(text.strip().strip(".!")) if asked and 0 < len(text.split()) <= 12 else None
@@ -203,6 +233,8 @@ def _candidate(
     best = max((score for score, _ in scores), default=0.0)
     if best > 0:
         fitting = [item for score, item in scores if score >= best - 1e-9]
+        if current is not None and len(fitting) > 1:  # who corrects names what was wrong beside what is right
+            fitting = [item for item in fitting if identity(slot, item) != current] or fitting
         if len(fitting) == 1:
             return Found(identity(slot, fitting[0]))
         if (position := _ordinal(low, len(fitting), asked)) is not None:
@@ -276,12 +308,21 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds
         return 2.0
     if key in ("name", "title", "email", "kind"):
         words = [w for w in re.findall(r"\w+", plain.split("@")[0]) if len(w) > 2 and (key == "kind" or w not in kinds)]
+        if key in ("name", "email") and _named_otherwise(words, text):
+            return 0.0
         spoken = re.findall(r"\w+", low)
         hits = sum(
             any(word == said or (len(word) > 4 and fuzz.ratio(word, said) >= 85) for said in spoken) for word in words
         )
         return (2.0 if key != "email" else 1.5) * hits / max(len(words), 1)
     return 0.0
+
+
+def _named_otherwise(words: list[str], text: str) -> bool:
+    """Whether the text names somebody who shares only a part of the name: "Brenda Holt" is not Nina Holt."""
+    names = re.findall(r"(?<![.!?\n] )(?<!^)\b([A-Z][\w'’-]+) ([A-Z][\w'’-]+)\b", text)
+    same = [(first.lower() in words, last.lower() in words) for first, last in names]
+    return any(one != other for one, other in same) and (True, True) not in same and len(words) > 1
 
 
 def months_in(text: str, today: date) -> list[str]:

@@ -64,6 +64,20 @@ _RULED_OUT = re.compile(
 """Clauses that say what shall not be done."""
 
 
+_HOW_IT_IS = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|quick question|question|one question|just (?:asking|curious))\W+)*"
+    r"(?:can|could|may|might|do|does|is|are|will|should)\s+(?:(?:a|an|any|every|each|all|only|the|normal|ordinary)\s+)*"
+    r"(?:[a-z]+\s+)?(?:viewers?|members?|admins?|administrators?|users?|guests?|owners?|customers?|companies|plans?)\s+"
+    r"(?!be\b|please\b|get\b)[a-z]+",
+    re.IGNORECASE,
+)
+
+
+def asks_how_it_is(text: str) -> bool:
+    """Whether a message asks what is so for anybody ("can a viewer invite people?") and for nothing to be done."""
+    return _HOW_IT_IS.match(text.replace("’", "'")) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) <= 1
+
+
 @dataclass(frozen=True)
 class Guess:
     """What the classifier says of one piece of text."""
@@ -122,6 +136,8 @@ class Topics:
     """Pairs of intents that end in the same effect (a bigger plan, a smaller plan): one message means one of them."""
     acting: frozenset[str] = frozenset()
     """Intents whose procedure makes an offer that changes something."""
+    answering: str = ""
+    """The intent whose procedure answers from the knowledge base."""
     twins: frozenset[frozenset[str]] = frozenset()
     """Pairs of intents that can only end in one and the same offer, whose values say which of them is meant."""
 
@@ -142,6 +158,8 @@ def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *,
     found = _requests(guess, parts, topics, at_least=CHANGE if foreign else START)
     if not found and intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
         found = ((intent, guess.text),)
+    if topics.answering and topics.acting & {name for name, _ in found} and asks_how_it_is(guess.text):
+        return Route("start", ((topics.answering, guess.text),))
     if _clear_enough(found, guess, parts, topics):
         return Route("start", found)
     least = MAYBE if foreign else LIKELY
