@@ -98,6 +98,15 @@ _DROP = re.compile(
 )
 
 
+_NEEDLESS = re.compile(
+    r"(?:(?:hi|hey|hello|sorry|ok|okay|actually|all good|update|oh)\W+)*"
+    r"(?:there(?:'s| is) )?no (?:longer any )?need (?:any ?more )?"
+    r"(?:to do anything|for (?:anything|that|it)|any ?more)\b",
+    re.IGNORECASE,
+)
+
+
 def drops_request(text: str) -> bool:
     """Whether the customer takes back what they asked for."""
-    return bool(_DROP.search(text.replace("’", "'"))) and len(text.split()) <= 12
+    said = text.strip().replace("’", "'")
+    return _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= 12)

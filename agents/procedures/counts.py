@@ -42,6 +42,8 @@ _TOTALS = _patterns(
     r"\bonly <N> (?:of us|left|remain|log in|work|are)\b",
 )
 _ENOUGH = _patterns(
+    r"\b(?:fine|okay|ok|happy|do|manage|live|get by|get along|be) with (?:only |just )?<N>",
+    r"<N> (?:from now on|is all we need|will be all)\b",
     r"<N> (?:would|will|are|is) (?:also )?(?:do|be enough|suffice|be plenty|be fine|enough|plenty|sufficient)\b",
 )
 """Wordings that say how many in all in a request, and how many more in a correction of "five more"."""
@@ -168,6 +170,7 @@ def _without_what_is(text: str) -> str:
     """The text less the numbers that say how many there are, or shall be in the end, and those that are names."""
     for pattern in (*_MOVES, *_TOTALS, *_STANDING, _EITHER):
         text = pattern.sub(" ", text)
+    text = re.sub(r"\b(?:since|until|till|before|after|around)\s+\d{1,2}\b", " ", text, flags=re.IGNORECASE)
     return re.sub(r"\b(?:invoice|ticket|number|#)\s*\d+", " ", text, flags=re.IGNORECASE)
 
 

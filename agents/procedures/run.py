@@ -148,9 +148,9 @@ class ProcedureRun:
                 self._start(((chosen, words),))
                 return
         match brief.route.kind:
-            case "start":
+            case "start" if frame.active is None or self._starts_another(frame.active):
                 self._start(brief.route.intents)
-            case "continue" if frame.active is not None:
+            case "start" | "continue" if frame.active is not None:
                 self._correct(frame.active)
             case "resume" if frame.last is not None:
                 frame.stack, frame.last = [frame.last], None
@@ -339,7 +339,7 @@ class ProcedureRun:
                 self._take(active, slot, found.value)
                 return
             several = several or found
-        if asked and several is None and not self._consumed and self.brief.route.kind == "start":
+        if asked and several is None and not self._consumed and self._starts_another(active):
             self._start(self.brief.route.intents)
             raise _TopicChange
         options = several.candidates if several else candidates
@@ -354,6 +354,11 @@ class ProcedureRun:
             self._take(active, slot, None)
         else:
             self._ask(active, slot, options)
+
+    def _starts_another(self, active: ActiveProcedure) -> bool:
+        """Whether the message asks for something else than the matter under way, not for the same in other words."""
+        here = self._procedure(active).intent
+        return self.brief.route.kind == "start" and any(intent != here for intent, _ in self.brief.route.intents)
 
     def _do_each(self, active: ActiveProcedure, values: Sequence[Any]) -> None:
         """The same request again for each further record that the customer named."""
@@ -399,6 +404,8 @@ class ProcedureRun:
 
     def _answer(self, procedure: Procedure, question: str) -> None:
         quoted = quote(question, self.brief.passages) if self.brief.relevance >= RELEVANT else None
+        if quoted is None and self.frame.pending:
+            return  # what can be done is done; whoever still wants to know asks again
         if quoted is None:
             self.frame.failed_turns += 1
             self.frame.stack.pop()

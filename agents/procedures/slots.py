@@ -82,6 +82,12 @@ def find(
             return _free_text(text, asked)
 
 
+_MONTH = rf"(?:{'|'.join(f'{name}|{name[:3]}' for name in MONTHS)})(?:'?s)?"
+_LISTED_MONTHS = re.compile(
+    rf"\b{_MONTH}\b(?:(?:\s*(?:,|&|\+|/)\s*|\s+(?:and|plus|as well as)\s+)+"
+    rf"(?:(?:the|for|from|of|in|one|ones|invoices?|bills?|also|then)\s+)*{_MONTH}\b)+",
+    re.IGNORECASE,
+)
 _EACH = re.compile(r"\b(both|all (?:of them|three|four)|each|and|&|plus)\b|\+|,", re.IGNORECASE)
 
 
@@ -97,7 +103,8 @@ def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]
     if re.search(r"\bboth\b", text, re.IGNORECASE):
         return values if len(items) == 2 else []
     months = [item["issued_on"][:7] for item in items if isinstance(item.get("issued_on"), str)]
-    if len(set(months)) == len(items) and set(months) <= set(months_in(text, today)):
+    listed = months_in(" ".join(match[0] for match in _LISTED_MONTHS.finditer(text)), today)
+    if len(set(months)) == len(items) and set(months) <= set(listed):
         return values
     low = _plain(text)
     own = [str(item.get(key, "")).lower() for item in items for key in ("number", "name", "id") if item.get(key)]
@@ -229,7 +236,9 @@ def _candidate(
             return Found(identity(slot, others[0]))
         candidates = others or candidates
     kinds = {_plain(item["kind"]) for item in candidates if isinstance(item.get("kind"), str)}
-    scores = [(_likeness(item, text, low, today, kinds), item) for item in candidates]
+    # An answer may begin with the name itself; a sentence of a request begins with another word.
+    said = f"- {text}" if asked else text
+    scores = [(_likeness(item, said, low, today, kinds), item) for item in candidates]
     best = max((score for score, _ in scores), default=0.0)
     if best > 0:
         fitting = [item for score, item in scores if score >= best - 1e-9]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.brief import Route
 from agents.frame import Frame
@@ -16,6 +16,8 @@ CHANGE = 0.7
 SECOND = 0.6
 """Probability from which a part of a message is a request of its own."""
 OUT_OF_SCOPE = 0.6
+FOREIGN = 0.85
+"""From here on a message is not even asked about."""
 LIKELY = 0.08
 """Probability from which an intent is named when the customer is asked which one they mean."""
 MAYBE = 0.3
@@ -27,10 +29,12 @@ SMALL_TALK = 0.3
 CLEAR_SMALL_TALK = 0.85
 """The same where something was."""
 MENTIONED = 0.02
-ELLIPTIC = 3
+ELLIPTIC = 4
 """Words up to which a part ("please remove 2") leans on what stands before it."""
 STATED = 0.9
 """A part that merely states something is a request where it is so clear and the whole means it nearly as much."""
+LISTED = 0.8
+"""The same where the writer says that there are several."""
 FEW_WORDS = 4
 ANSWER_WORDS = 8
 """A message of so few words that holds what was asked for is the answer, whatever else it looks like."""
@@ -162,6 +166,8 @@ def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *,
         return Route("start", ((topics.answering, guess.text),))
     if _clear_enough(found, guess, parts, topics):
         return Route("start", found)
+    if foreign and guess.out_of_scope < FOREIGN:  # if it is about something here after all, then about what?
+        guess = replace(guess, ranking=tuple((name, p / (1 - guess.out_of_scope)) for name, p in guess.ranking))
     least = MAYBE if foreign else LIKELY
     likely = [name for name, p in guess.ranking[:5] if name in topics.served - topics.small_talk and p >= least]
     return Route("clarify", tuple((name, guess.text) for name in likely[:3])) if likely else Route("out_of_scope")
@@ -224,6 +230,21 @@ def _without_kin(found: dict[str, str], guess: Guess, topics: Topics) -> dict[st
     return {intent: guess.text if lost_words and len(kept) == 1 else kept[intent] for intent in found if intent in kept}
 
 
+_LEANS = re.compile(
+    r"\b(?:it|them)\b|"
+    r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))",
+    re.IGNORECASE,
+)
+"""A word that stands for what was said before."""
+_SEVERAL_THINGS = re.compile(
+    r"\b(?:two|three|2|3|several|some|a few|a couple of) (?:things|requests|questions|points|matters)\b|"
+    r"\b(?:besides|moreover|furthermore|in addition|additionally|secondly|another thing|one more thing|other thing|"
+    r"second thing|on top of that|apart from that|by the way|while (?:you're|you are|i'm|i am) at it)\b",
+    re.IGNORECASE,
+)
+"""Words by which a writer says that more than one thing is wanted."""
+
+
 def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     """Whether a part of a message is a request of its own, not the background of another."""
     intent, probability = part.best
@@ -232,4 +253,8 @@ def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     mentioned = dict(whole.ranking).get(intent, 0.0)
     if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED and probability < STATED:
         return False
+    if intent != whole.best[0] and mentioned < LIKELY and _LEANS.search(part.text) and not merely_states(part.text):
+        return False  # "could you take us down to that?" means what was said before
+    if probability >= LISTED and _SEVERAL_THINGS.search(whole.text):
+        return True
     return not merely_states(part.text) or (probability >= STATED and mentioned >= whole.best[1] / 2)

@@ -116,3 +116,19 @@ async def test_what_nobody_clearly_asked_for_is_not_sent_without_a_yes(runtime: 
     talk = Talk(runtime, "cus_001")
     await talk.say("i lost my card somewhere")
     assert (await talk.record())["effects"] == []
+
+
+async def test_what_shall_go_to_an_address_that_is_not_on_record_goes_to_a_person(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    asked = await talk.say("please send last month's invoice to our tax office, it's tax@elsewhere.example")
+    assert asked["disposition"] == "escalated"
+    record = await talk.record()
+    assert record["effects"] == []
+    assert "tax@elsewhere.example" in record["handoffs"][0]["reason"] + str(record["decisions"])
+
+
+async def test_two_invoices_named_in_one_message_are_both_sent(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("please send me the september and october invoices again")
+    sent = [effect["arguments"]["invoice_id"] for effect in (await talk.record())["effects"]]
+    assert len(set(sent)) == 2

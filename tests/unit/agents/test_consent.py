@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.consent import drops_request, leans_to_yes, read_answer, rules_out
+from agents.consent import declines, drops_request, leans_to_yes, read_answer, rules_out
 
 OFFER = "refund 29.00 EUR of invoice 0042 to the card ending in 4242"
 
@@ -73,3 +73,36 @@ def test_a_conditional_yes_leans_to_yes_and_a_ruling_out_does_not() -> None:
     assert not leans_to_yes("hm, well")
     assert rules_out("hold on, dont cancel. just take 2 seats off instead")
     assert not rules_out("what does it cost?")
+
+
+REFUSING = """
+actually don't bother, tom says we did have the phones running through it
+hm, can't be undone? then I'd rather look inside first. don't delete it
+hmm no. she can use my login, leave it
+Actually leave it as it is, there are two freelancers coming in January.
+no thanks, we have decided to wait until the new manager is here and has seen it
+"""
+
+
+@pytest.mark.parametrize("text", REFUSING.strip().splitlines())
+def test_a_refusal_stays_one_however_much_is_said_around_it(text: str) -> None:
+    assert read_answer(text, OFFER) == "no"
+
+
+@pytest.mark.parametrize("text", ["no, i meant invoice 0041", "don't refund it, 39 EUR would be right"])
+def test_a_no_with_another_value_is_no_refusal(text: str) -> None:
+    assert read_answer(text, OFFER) == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("no, that's all", True), ("no thanks", True), ("I don't think that my top-up worked.", False), ("yes", False)],
+)
+def test_a_no_where_nothing_was_offered(text: str, expected: bool) -> None:
+    assert declines(text) is expected
+
+
+def test_what_is_no_longer_needed_is_dropped_however_long_the_reason() -> None:
+    text = "No need to do anything about the lost invoice any more, Ruth has found it. Thanks anyway and sorry!"
+    assert drops_request(text)
+    assert not drops_request("There is no need to upgrade, but please add two seats for the trainees of next week")

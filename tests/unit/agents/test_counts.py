@@ -21,6 +21,8 @@ TOTALS = [
     ("12 -> 15", 15),
     ("we'd need to be 30 instead of 24", 30),
     ("we have 40 seats but need 25", 25),
+    ("Currently we have 50 places. Make 56 of it, the new line needs its people.", 56),
+    ("we'd be fine with 27 seats from now on", 27),
 ]
 CHANGES = [
     ("add 3 seats", 3),
@@ -104,3 +106,12 @@ def test_a_number_that_shall_become_another() -> None:
     move = move_in("go from ten to 8 seats")
     assert move is not None
     assert (move.old, move.new) == (10, 8)
+
+
+def test_two_numbers_between_which_the_writer_decides_are_none_yet() -> None:
+    assert change_in("hmm 30 people or 3, let me think.. 3 is right") == 3
+    assert change_in("2 or 3 seats") is None
+
+
+def test_an_hour_is_no_count() -> None:
+    assert change_in("they sit here since 8, please add seats") is None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from agents.frame import ActiveProcedure, Frame
-from agents.triage.route import Guess, Topics, merely_states, parts_of, route, without_ruled_out
+from agents.triage.route import Guess, Topics, asks_how_it_is, merely_states, parts_of, route, without_ruled_out
 
 TOPICS = Topics(
     served=frozenset(
@@ -158,3 +158,35 @@ def test_what_is_ruled_out_is_not_read() -> None:
     assert without_ruled_out("hold on, dont cancel. take 2 seats off") == "take 2 seats off"
     assert without_ruled_out("don't send it") == "don't send it"
     assert without_ruled_out("we do not need 3 of the seats any more") == "we do not need 3 of the seats any more"
+
+
+def test_a_part_that_leans_on_the_one_before_is_no_request_of_its_own() -> None:
+    whole = guess("27 seats are enough from now on. Could you take us down to that?", {"remove_seats": 0.97})
+    parts = [
+        guess("27 seats are enough from now on.", {"remove_seats": 0.81}),
+        guess("Could you take us down to that?", {"downgrade": 0.89}),
+    ]
+    assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["remove_seats"]
+
+
+def test_who_says_that_there_are_several_things_may_state_one_of_them() -> None:
+    words = ["That makes two seats more.", "Besides, Ian can't remember who is an admin, please make him one"]
+    whole = guess(" ".join(words), {"change_role": 0.9, "add_seats": 0.04})
+    parts = [guess(words[0], {"add_seats": 0.85}), guess(words[1], {"change_role": 0.95})]
+    assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["add_seats", "change_role"]
+
+
+def test_a_message_that_looks_foreign_is_asked_about_where_one_matter_is_likely_if_any() -> None:
+    found = route(guess("1 seat for my cousin, she helps with the orders", {"add_seats": 0.27}, 0.64), [], IDLE, TOPICS)
+    assert (found.kind, found.intents[0][0]) == ("clarify", "add_seats")
+
+
+def test_what_is_so_for_anybody_is_a_question() -> None:
+    for text in (
+        "can a viewer create a database?",
+        "Do members see the invoices?",
+        "hi, may an admin remove the owner?",
+    ):
+        assert asks_how_it_is(text), text
+    for text in ("can you make sam a viewer?", "can a seat be added please", "can an admin be added for Lotte?"):
+        assert not asks_how_it_is(text), text

@@ -12,6 +12,7 @@ from agents.procedures.procedure import Procedure, Slot
 from agents.procedures.slots import (
     Found,
     Several,
+    all_named,
     answers,
     find,
     months_in,
@@ -190,3 +191,34 @@ def test_a_choice_is_what_something_shall_become(text: str, role: str) -> None:
     slot = Slot("role", "choice", "?", choices={name: [name, *phrases] for name, phrases in ROLES.items()})
     found = find(slot, text, None, asked=False, today=TODAY)
     assert found == Found(role)
+
+
+def test_who_corrects_themselves_means_the_other_of_two_that_they_name() -> None:
+    slot = Slot(name="invoice", type="invoice", ask="?", source="billing.list_invoices")
+    text = "sorry, i looked in the wrong line. 0041 it is, 0042 is ok"
+    assert find(slot, text, INVOICES, asked=False, today=TODAY, current="in_0042") == Found("in_0041")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("october and november invoices please", ["in_0042", "in_0041"]),
+        ("the ones for September, October and November", ["in_0042", "in_0041", "in_0040"]),
+        ("invoices 0042 and 0041", ["in_0042", "in_0041"]),
+        ("we closed in October, and we stayed shut for the whole of November", []),
+        ("october or november", []),
+    ],
+)
+def test_records_named_one_by_one_are_all_meant(text: str, expected: list[str]) -> None:
+    slot = Slot(name="invoice", type="invoice", ask="?", source="billing.list_invoices")
+    found = find(slot, text, INVOICES, asked=False, today=TODAY)
+    assert isinstance(found, Several)
+    assert all_named(slot, found, text, TODAY) == expected
+
+
+def test_a_part_of_a_name_beside_another_first_name_is_somebody_else() -> None:
+    slot = Slot(name="user", type="user", ask="?", source="access.list_users")
+    assert find(slot, "Please give Brenda Vance access", USERS, asked=False, today=TODAY) is None
+    assert find(slot, "Brenda Vance, she is new", USERS, asked=True, today=TODAY) is None
+    assert find(slot, "Please give Iris Vance access", USERS, asked=False, today=TODAY) == Found("usr_1")
+    assert find(slot, "please make Vance admin", USERS, asked=False, today=TODAY) == Found("usr_1")

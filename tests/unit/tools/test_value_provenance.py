@@ -221,3 +221,11 @@ def test_neither_a_limit_nor_a_preview_makes_a_count_the_customers() -> None:
     held.add_result("billing.list_plans", Planned(max_seats=50, seats_then=112))
     assert held.trace("seat_count", 47).origin is Origin.MODEL
     assert held.trace("seat_count", 109).origin is Origin.MODEL
+
+
+def test_the_operators_other_name_for_a_value_is_the_customers_word() -> None:
+    evidence = Evidence(customer_texts=[("msg_1", "Otto should only have read only access")])
+    assert evidence.trace("role", "viewer").origin is Origin.MODEL
+    evidence.phrases[("role", "viewer")] = ["read only"]
+    assert evidence.trace("role", "viewer").origin is Origin.CUSTOMER
+    assert evidence.trace("plan", "viewer").origin is Origin.MODEL
