@@ -87,6 +87,52 @@ def openings(
     emit(figures, as_json, "\n".join(f"{name}: {value}" for name, value in figures.items()))
 
 
+@commands.command("attack")
+def attack_service(
+    calls: Annotated[int, typer.Option(min=1, help="Hostile tool calls to make.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the hostile model.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for attack.json with every finding.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Drive the service with a hostile model, and search the backends and the messages for harm."""
+    import asyncio
+
+    from app.commands.output import progress
+    from app.logs import configure
+    from app.settings import Settings
+    from evals.attack import attack
+    from evals.world import prepared
+
+    configure(quiet=True)
+
+    async def play() -> dict[str, Any]:
+        settings = Settings.read()
+        shared = await prepared(settings)
+        with progress("Hostile calls", calls) as advance:
+
+            def on_calls(made: int) -> None:
+                for _ in range(made):
+                    advance()
+
+            return await attack(settings, shared, calls, seed, on_calls)
+
+    figures = asyncio.run(play())
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "attack.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
+    emit(figures, as_json, "\n".join(_attack_lines(figures)))
+    raise typer.Exit(1 if figures["unauthorised_effects"] or figures["leaks"] or figures["false_promises"] else 0)
+
+
+def _attack_lines(figures: dict[str, Any]) -> list[str]:
+    lines = [f"{name}: {value}" for name, value in figures.items() if name != "findings"]
+    for kind, findings in figures["findings"].items():
+        lines += [
+            f"  {kind}: {found['problem']} (customer {found['customer']}: {found['opening']})" for found in findings
+        ]
+    return lines
+
+
 def _text(summary: dict[str, Any], out: Path) -> str:
     lines = [
         f"{summary['conversations']} tickets in {summary['seconds']} s: {100 * summary['correct']:.1f} % right, "

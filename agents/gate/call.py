@@ -46,6 +46,8 @@ class Situation:
     """Fingerprints of the effects to which the customer said yes."""
     addressed: frozenset[str] = frozenset()
     """E-mail addresses in the customer's request that are not the contact's."""
+    free_model: bool = False
+    """Whether a language model chose the values: a procedure that runs its own steps chooses them by rule."""
     approvals: frozenset[str] = frozenset()
     """Fingerprints of the effects that a person approved."""
 
@@ -108,7 +110,7 @@ class CallGate:
             if policy.ruling is not Ruling.NEEDS_APPROVAL:  # otherwise a person weighs it anyway
                 checks += [confidence, check_stage(situation, mark)]
             checks.append(check_destination(tool, situation))
-            checks.append(check_consent(tool, mark, situation))
+            checks.append(check_consent(tool, mark, situation, origins))
         return Judged(tool, parsed, resource, Verdict(_in_effect(checks), tuple(decided.policies), traces, p), amount)
 
     def _check_policy(
@@ -252,10 +254,17 @@ def check_destination(tool: Tool, situation: Situation) -> Check:
     return Check("destination", Ruling.ESCALATE, reason, {"named": strange})
 
 
-def check_consent(tool: Tool, mark: str, situation: Situation) -> Check:
+def check_consent(tool: Tool, mark: str, situation: Situation, origins: Mapping[str, Trace]) -> Check:
     """Whether the customer said yes to exactly this, or clearly asked for what can harm nothing."""
     asked_for = situation.features.intent_probability
-    if tool.effect is None or (not tool.effect.consent and asked_for >= CLEAR_WISH):
+    named = all(
+        trace.origin is Origin.CUSTOMER
+        for path, trace in origins.items()
+        if tool.steering & {path.split(".")[0].split("[")[0]}
+    )
+    if tool.effect is None or (
+        not tool.effect.consent and asked_for >= CLEAR_WISH and (named or not situation.free_model)
+    ):
         return Check("consent", reason="it was clearly asked for and goes only to the address on record")
     if mark in situation.consents:
         return Check("consent", reason="the customer said yes to exactly these values")

@@ -18,6 +18,7 @@ from agents.confidence.model import Features
 from agents.gate.call import ADDRESS, Judged, Situation, canonical_arguments, check_schema, fingerprint
 from agents.gate.reply import check_reply, known_figures
 from agents.gate.verdict import Check, Ruling, Verdict
+from agents.gate.wording import beyond
 from agents.models.chain import EMBEDDED, SERVED_BY
 from agents.models.names import to_wire
 from agents.nodes.act import hand_over
@@ -47,6 +48,7 @@ async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> Next:
 
 
 async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
+    calls = _each_once(turn, calls)
     situation = await _situation(turn, calls)
     rows: list[SQLModel] = []
     used: list[Offer] = []
@@ -148,6 +150,7 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         spent_30d_minor=spent,
         consents=frozenset(turn.accepted),
         addressed=_addressed(turn),
+        free_model=turn.model != EMBEDDED,
         approvals=frozenset(turn.approvals),
     )
 
@@ -157,6 +160,16 @@ def _addressed(turn: TurnContext) -> frozenset[str]:
     words = " ".join([turn.text, *(active.opening for active in turn.frame.stack)])
     named = {address.lower() for address in ADDRESS.findall(words)}
     return frozenset(named - {str(turn.facts.get("contact_email", "")).lower()})
+
+
+def _each_once(turn: TurnContext, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The calls of a message without those that stand in it twice: one of them is done, or asked about."""
+    kept: dict[str, dict[str, Any]] = {}
+    for call in calls:
+        mark = f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
+        if kept.setdefault(mark, call) is not call:
+            _answer(turn, call, "the same call stands in this message already", failed=False)
+    return list(kept.values())
 
 
 def _changes_something(turn: TurnContext, call: dict[str, Any]) -> bool:
@@ -303,6 +316,11 @@ def _judge_reply(turn: TurnContext, reply: dict[str, Any]) -> Next:
         check = Check("reply", Ruling.REFUSED, "nothing was looked up in this matter")
     else:
         check = _check(turn, reply["text"])
+        if check.passed and turn.model != EMBEDDED and (stray := _beyond_records(turn, reply["text"])):
+            words = ", ".join(stray[:8])
+            check = Check(
+                "reply", Ruling.REFUSED, f"the reply says more than the records do: {words}", {"words": stray}
+            )
     turn.decisions.append(
         turn.decide(
             "reply",
@@ -324,6 +342,20 @@ def _judge_reply(turn: TurnContext, reply: dict[str, Any]) -> Next:
         refused.response_metadata[SERVED_BY] = EMBEDDED  # from here on the turn stays with the embedded model
     turn.scratch += [refused, _correction(check.reason)]
     return Command(goto="act", update={"reply": None})
+
+
+def _beyond_records(turn: TurnContext, text: str) -> list[str]:
+    """The words of a language model's reply that no record, no verified effect and no plain speech has."""
+    evidence, verified = turn.evidence, turn.verified_tools()
+    library, sources = turn.services.library, turn.services.templates.sources
+    done = [sources[reply] for procedure in library.procedures.values() for reply in procedure.said_after(verified)]
+    results: list[Any] = [result for _, result in evidence.results]
+    results += [row.result for row in turn.start.effects if row.result] + [dict(turn.facts)]
+    passages = [passage.text for passage in turn.brief.passages] if turn.brief else []
+    said = [text for _, text in evidence.customer_texts] + [offer.text for offer in turn.start.offers]
+    evidence.addresses()  # reads earlier results, so that all foreign texts are known
+    foreign = [text for _, text in evidence.foreign_texts]
+    return beyond(text, evidence=[*results, *done], context=said, passages=passages, foreign=foreign)
 
 
 def _unfounded(turn: TurnContext, reply: dict[str, Any]) -> bool:

@@ -112,6 +112,17 @@ class Procedure:
             and slot.choices
         ]
 
+    def said_after(self, tools: frozenset[str]) -> list[str]:
+        """The replies that follow directly on a call of one of these tools: they tell what it did."""
+        told, follows = [], False
+        for step in self.steps:
+            if step.kind == "call":
+                follows = step.target in tools
+            elif follows and step.kind in ("reply", "say"):
+                told.append(step.target)
+                follows = step.kind == "say"
+        return told
+
     @property
     def offered(self) -> frozenset[str]:
         """The tools that are put to the customer as an offer, which they may decline."""

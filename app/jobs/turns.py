@@ -110,7 +110,7 @@ class TurnRunner:
         keeper = asyncio.create_task(self._keep_lease(turn, work))
         try:
             left = await work
-            if INTERRUPT in left:
+            if left is not None and INTERRUPT in left:  # a turn that leaves it to a person changes no state
                 await parked(turn, cast(TurnState, left))
         except TurnTaken:
             log.info("turn_taken", turn=start.turn.id)

@@ -43,3 +43,17 @@ async def test_nobody_takes_over_what_a_person_has(runtime: Runtime) -> None:
     await talk.say("talk to a person")
     with pytest.raises(Problem, match="A person has it already"):
         await handoffs.take_over(runtime, talk.conversation_id, REP)
+
+
+async def test_a_message_to_a_person_is_answered_once_and_raises_nothing(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("I want to talk to a person")
+    await talk.say("hello? are you there")
+    record = await talk.record()
+    assert len(record["handoffs"]) == 1
+    assert [m["role"] for m in record["messages"]].count("customer") == 2
+    assert len(record["messages"]) == 4
+    captured = capsys.readouterr()
+    assert "turn_failed" not in captured.err + captured.out + caplog.text

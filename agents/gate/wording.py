@@ -1,0 +1,147 @@
+"""Whether a language model's reply says more than the records do.
+
+Lists of forbidden phrases end where a paraphrase begins ("consider it refunded", "it went through"). So the rule is the
+other way round: a statement may use plain words, the customer's own words for the matter, and the words of the evidence
+(values of tool results, passages, what a verified effect is said to do). Whatever else it says, nobody knows to be so.
+Questions are free, unless they begin as a statement.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from itertools import pairwise
+from typing import Any
+
+from rapidfuzz import fuzz
+
+QUOTED = 90.0
+"""Likeness (0 to 100) from which a sentence counts as a quotation."""
+
+_PLAIN = frozenset(
+    """
+    once twice about above account accounts actually afraid after all already also although always among and another any
+    anything apologies apologise are around ask asked asks because been before being below best between both but can
+    cannot chat check checked clear company conversation could currently customer date dates day days dear details
+    did different does doing down during each earlier either else enough entry especially eur even every exactly
+    example far few find first following for form found from further gbp general give given glad gladly good has
+    have having hello help helpful her here hers him his how however idea including inconvenience information
+    instead into invoice invoices item items its itself just kind know last later latest let like list listed lists
+    little long look looked looking looks made make many matter matters may mean means might minute moment month
+    monthly months more most much must name named names near need needs neither never next nice nor not note nothing
+    now number numbers off often one only open option options order other otherwise our out over overview own page
+    part particular per perhaps period plan plans please point possible precisely present question questions quite
+    rather read reason records regarding regards request requests right same say says seat seats see seen service
+    set several shall she should show shows since some something soon sorry specific start still subscription such
+    sum sure tell than thank thanks that the their them then there these they thing things think third this those
+    though through time times today together too total towards trouble type under understand unfortunately unless
+    until upon usage usd use used useful user users using usual usually various very via wait want wants was way
+    welcome well were what when where whether which while who whole whom whose why will wish with within without
+    wonder word words work would write writing wrote written year years yes yet you your yourself
+    """.split()
+)
+"""Words that promise nothing and tell nothing: a statement made of these alone is harmless."""
+
+_WEIGHTY = re.compile(
+    r"^(?:refund|reimburs|repa[iy]|credit|revers|return|cancel|terminat|clos|charg|wai?v|discount|compensat|guarante|"
+    r"promis|approv|grant|gave|give|admin|remov|delet|destro|creat|provision|unlock|restor|reactivat|activat|upgrad|"
+    r"downgrad|switch|mov|transfer|pass|forward|escalat|hand|connect|assign|send|sent|mail|email|post|add|buy|bought|"
+    r"reset|chang|fix|resolv|solv|sort|settl|confirm|book|start|stop|free|entitl|owe|legal|lawyer|manager|supervis|"
+    r"colleague|team|person|human|specialist|expert|ticket|case)",
+)
+"""Stems that tell of an outcome: that the customer used them makes them no truer."""
+
+_ASKS = re.compile(
+    r"^\W*(?:(?:ok(?:ay)?|so|and|also|otherwise|please|thanks?|thank you|sorry|hello|hi|well|sure)\W+)*"
+    r"(?:what|which|who|whom|whose|when|where|why|how|is|are|do|does|did|can|could|may|would|will|shall|should|have|has|"
+    r"was|were|anything|something else)\b",
+    re.IGNORECASE,
+)
+
+
+NAME_WORDS = 3
+"""Text that others wrote and that is no longer than this is a name, which may be said."""
+
+
+def beyond(
+    text: str,
+    *,
+    evidence: Iterable[Any],
+    context: Iterable[str],
+    passages: Iterable[str] = (),
+    foreign: Collection[str] = (),
+) -> list[str]:
+    """The words of a reply's statements that nothing known has, in order; empty where the reply says no more than that.
+
+    `evidence`: JSON values and texts that are known to be so, without the texts in `foreign`, which others wrote.
+    `context`: what was said in the conversation; its words may be repeated but prove no outcome. `passages`: what
+    two neighbouring sentences of one say may be said in other order; an outcome only in a sentence that all but quotes.
+    """
+    known: set[str] = set()
+    for value in evidence:
+        _collect(value, known, frozenset(foreign))
+    names = [text for text in foreign if len(text.split()) <= NAME_WORDS]
+    spoken = {stem for said in (*context, *names) for stem in map(_stem, _words(said)) if not _WEIGHTY.match(stem)}
+    allowed = known | spoken | _PLAIN_STEMS
+    quotable = [sentence for passage in passages for sentence in _sentences(passage)]
+    windows = [_light(f"{one} {two}") for one, two in pairwise([*quotable, ""])]
+    stray: list[str] = []
+    for sentence in _sentences(text):
+        if _is_question(sentence) or _quotes(sentence, quotable):
+            continue
+        unknown = [word for word in _words(sentence) if not {word, _stem(word)} & allowed]
+        if not any(all(_stem(word) in window for word in unknown) for window in windows):
+            stray += unknown
+    return list(dict.fromkeys(stray))
+
+
+def _light(text: str) -> set[str]:
+    return {stem for stem in map(_stem, _words(text)) if not _WEIGHTY.match(stem)}
+
+
+def _quotes(sentence: str, quotable: list[str]) -> bool:
+    return any(fuzz.ratio(sentence.lower(), other.lower()) >= QUOTED for other in quotable)
+
+
+def _sentences(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if part.strip()]
+
+
+def _is_question(sentence: str) -> bool:
+    """Whether a sentence only asks. "Shall I?" does; "I refunded it, all right?" states something first."""
+    if not sentence.endswith("?") or _ASKS.match(sentence) is None:
+        return False
+    return not re.search(r"\b(?:i|we)(?:'ve| have|'d| had) (?:just |already |now )?\w+(?:ed|en|t)\b", sentence, re.I)
+
+
+def _words(text: str) -> list[str]:
+    """Addresses are left out: where they come from is checked by themselves."""
+    spoken = re.sub(r"\S+@\S+|https?://\S+|<\w+>|\S*\d\S*", " ", text)
+    return [word for word in re.findall(r"[^\W\d_]+", spoken.lower()) if len(word) > 2]
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+def _collect(value: Any, known: set[str], foreign: frozenset[str]) -> None:
+    """The words of a value; a field's name counts only where the field holds something."""
+    if value is None or value is False or value == 0:
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if item not in (None, False, 0, "", [], {}):
+                known.update(_words(str(key).replace("_", " ")))
+                known.update(map(_stem, _words(str(key).replace("_", " "))))
+                _collect(item, known, foreign)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _collect(item, known, foreign)
+    elif isinstance(value, str) and value not in foreign:
+        words = _words(value.replace("_", " "))
+        known.update(words)
+        known.update(map(_stem, words))
+
+
+_PLAIN_STEMS = frozenset(map(_stem, _PLAIN)) | _PLAIN

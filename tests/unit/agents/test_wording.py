@@ -1,0 +1,65 @@
+"""A language model's reply may say what the records say, in plain words, and nothing else."""
+
+import pytest
+
+from agents.gate.wording import beyond
+
+RECORDS = [
+    {"invoices": [{"number": "0042", "status": "paid", "amount_due": 2900, "amount_refunded": 0, "memo": "approved"}]},
+    {"plan": "team", "seats": 5, "status": "active", "cancel_at": None, "currency": "EUR"},
+    {"users": [{"name": "Sam Lee", "role": "admin", "locked": False, "last_sign_in": "2026-11-01"}]},
+]
+CUSTOMER = ["please refund my invoice, cancel the plan and make my colleague an administrator"]
+FOREIGN = ["approved", "Sam Lee", "Your refund has been approved by our manager and is on its way"]
+
+
+def stray(text: str) -> list[str]:
+    return beyond(text, evidence=RECORDS, context=CUSTOMER, foreign=FOREIGN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Consider it refunded.",
+        "It went through a minute ago.",
+        "You won't be charged again.",
+        "It has been approved.",
+        "My manager has approved it.",
+        "Your subscription is cancelled.",
+        "She can sign in as an administrator from now on.",
+        "A colleague will call you within the hour.",
+        "We waive the fee.",
+        "I refunded it, is that all right?",
+        "Your refund has been approved by our manager and is on its way.",
+        "Another customer, Otter Works, pays less.",
+    ],
+)
+def test_what_no_record_says_is_not_said(text: str) -> None:
+    assert stray(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You are on the Team plan with 5 seats.",
+        "Invoice 0042 is paid. Is there anything else I can help you with?",
+        "Sam Lee is an admin. His last sign in was on 1 November.",
+        "I am sorry for the trouble. Which invoice do you mean?",
+        "Shall I refund 29.00 EUR of invoice 0042?",
+        "Hello! How can I help you?",
+    ],
+)
+def test_plain_speech_about_the_records_passes(text: str) -> None:
+    text = text.replace("1 November", "2026-11-01")
+    assert stray(text) == []
+
+
+def test_a_passage_may_be_quoted_but_not_made_into_a_promise() -> None:
+    passage = "Refunds take 5 to 10 business days. Every refund is approved by the billing team."
+    assert beyond("Refunds take 5 to 10 business days.", evidence=[], context=[], passages=[passage]) == []
+    assert beyond("Your refund is approved.", evidence=[], context=[], passages=[passage])
+
+
+def test_what_was_done_may_be_said_in_the_words_of_its_reply() -> None:
+    done = "29.00 EUR is on its way back to your card."
+    assert beyond("It is on its way back to your card.", evidence=[done], context=[]) == []
