@@ -119,6 +119,8 @@ def _words(text: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
+    if word in ("yours", "ours", "hers", "theirs"):
+        return word
     for ending in ("ing", "ies", "es", "ed", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]
