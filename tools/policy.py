@@ -6,7 +6,7 @@ What no policy permits is denied, and so is everything when a policy cannot be e
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -54,13 +54,15 @@ class PolicyVerdict:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy as an operator wrote it."""
+    """One policy as an operator wrote it. `id` and `reason` are empty where it does not give them."""
 
     id: str
     reason: str
     file: str
     line: int
     text: str
+    parsed: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The policy in Cedar's JSON format."""
 
 
 class PolicyEngine:
@@ -76,22 +78,24 @@ class PolicyEngine:
 
         Raises `PolicyError` for what does not parse, does not fit the schema, or has no `@id` and `@reason` of its own.
         """
-        directory = Path(directory)
-        schema = _schema(directory / "schema.cedarschema")
         policies: dict[str, Policy] = {}
-        static: dict[str, Any] = {}
-        for path in sorted(directory.glob("*.cedar")):
-            for line, text in statements(path.read_text(encoding="utf-8")):
-                policy, parsed = _policy(path, line, text, schema)
-                if policy.id in policies:
-                    first = policies[policy.id]
-                    raise PolicyError(f"{path}:{line}: @id {policy.id} is taken by {first.file}:{first.line}")
-                policies[policy.id] = policy
-                static[policy.id] = parsed
-        if not policies:
-            raise PolicyError(f"{directory}: there is no policy in this folder")
+        for policy in read_policies(directory):
+            place = f"{policy.file}:{policy.line}"
+            if not policy.id or not policy.reason:
+                raise PolicyError(f"{place}: a policy needs an @id and a @reason")
+            if policy.id in policies:
+                first = policies[policy.id]
+                raise PolicyError(f"{place}: @id {policy.id} is taken by {first.file}:{first.line}")
+            policies[policy.id] = policy
+        return cls.of(policies.values())
+
+    @classmethod
+    def of(cls, policies: Iterable[Policy]) -> Self:
+        """An engine that knows these policies alone; each has an `id` of its own."""
+        by_id = {policy.id: policy for policy in policies}
+        static = {policy_id: dict(policy.parsed) for policy_id, policy in by_id.items()}
         together = {"staticPolicies": static, "templates": {}, "templateLinks": []}
-        return cls(policies, cedarpy.PolicySet.from_json_str(json.dumps(together)))
+        return cls(by_id, cedarpy.PolicySet.from_json_str(json.dumps(together)))
 
     def decide(self, request: PolicyRequest) -> PolicyVerdict:
         """The verdict on one request; where it is a no, also what would make it a yes."""
@@ -150,6 +154,25 @@ class PolicyEngine:
         if not ids:
             ids, reasons = [DEFAULT_DENY], ["No policy permits this."]
         return PolicyVerdict(allowed, needs_approval, ids, reasons, needs_level)
+
+
+def read_policies(directory: Path | str = POLICY_FOLDER) -> list[Policy]:
+    """Every policy of a folder, checked against its ``schema.cedarschema`` but not for an `@id` and `@reason`.
+
+    Raises `PolicyError` for what does not parse or does not fit the schema, and for a folder without any policy.
+    """
+    directory = Path(directory)
+    schema = _schema(directory / "schema.cedarschema")
+    policies = []
+    for path in sorted(directory.glob("*.cedar")):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise PolicyError(f"{path}: this is not UTF-8 text: save it as UTF-8") from None
+        policies += [_policy(path, line, statement, schema) for line, statement in statements(text)]
+    if not policies:
+        raise PolicyError(f"{directory}: there is no policy in this folder")
+    return policies
 
 
 def statements(text: str) -> Iterator[tuple[int, str]]:
@@ -215,21 +238,30 @@ def _schema_line(path: Path, message: str) -> int:
     return max((number for number, line in enumerate(lines, 1) if word in line), default=len(lines))
 
 
-def _policy(path: Path, line: int, text: str, schema: cedarpy.Schema) -> tuple[Policy, dict[str, Any]]:
-    """One statement as a policy and as Cedar's JSON."""
-    place = f"{path}:{line}"
+def _policy(path: Path, line: int, text: str, schema: cedarpy.Schema) -> Policy:
+    """One statement as a policy."""
+    named = _NAMED.search(text)
+    place = f"{path}:{line}: {named[1]}" if named else f"{path}:{line}"
     try:
-        [parsed] = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"].values()
+        static = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
     except ValueError as error:
-        raise PolicyError(f"{place}: {error}") from None
-    annotations = parsed.get("annotations", {})
-    policy_id, reason = annotations.get("id") or "", annotations.get("reason") or ""
-    if not policy_id or not reason:
-        raise PolicyError(f"{place}: a policy needs an @id and a @reason")
+        raise PolicyError(f"{place}: {_one_line(error)}: mend the Cedar of this policy") from None
+    if len(static) != 1:
+        raise PolicyError(f"{place}: this is a template, and nothing fills it in: write a policy without ?slots")
+    [parsed] = static.values()
     checked = cedarpy.validate_policies(text, schema)
     if not checked.validation_passed:
-        raise PolicyError(f"{place}: {policy_id}: {'; '.join(error.error for error in checked.errors)}")
-    return Policy(policy_id, reason, str(path), line, text), parsed
+        complaints = "; ".join(_one_line(error.error).partition("`, ")[2] or error.error for error in checked.errors)
+        raise PolicyError(f"{place}: {complaints}: correct the policy, or declare what it names in schema.cedarschema")
+    annotations = parsed.get("annotations", {})
+    return Policy(annotations.get("id") or "", annotations.get("reason") or "", str(path), line, text, parsed)
+
+
+_NAMED = re.compile(r'@id\s*\(\s*"([^"\n]+)"')
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split())
 
 
 def _entity(kind: str, name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
