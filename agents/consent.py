@@ -22,11 +22,13 @@ _NO = re.compile(
     r"decline)\b",
     re.IGNORECASE,
 )
+_TAKES_BACK = (
+    r"never ?mind|forget (?:it|about it|that)|leave it|(?:i )?changed my mind|don'?t bother|drop it|no longer needed"
+)
 _REFUSAL = re.compile(
-    r"\b(don'?t bother|no thanks?|no thank you|never ?mind|leave it|forget (it|that)|hold off|not now|not yet|"
-    r"(do not|don'?t|dont) (do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|touch|"
-    r"restore|start) (it|that|this|anything|them|him|her|me|us)|i'?d rather not|no,? (please )?don'?t|skip (it|that)|"
-    r"let'?s not|changed my mind)\b",
+    rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"
+    r"no,? (please )?don'?t|(do not|don'?t|dont) (do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|"
+    r"create|reset|unlock|touch|restore|start) (it|that|this|anything|them|him|her|me|us))\b",
     re.IGNORECASE,
 )
 """Wordings that refuse an offer however much is said around them."""
@@ -90,14 +92,11 @@ def _foreign_figures(text: str, offer: str) -> bool:
 
 
 _DROP = re.compile(
-    r"\b(never ?mind|forget (it|about it|that)|doesn'?t matter|leave it|drop it|no longer needed|"
-    r"(?<![a-z] )do nothing|(please|just|then) do nothing|nothing (needs|has) to be done|"
-    r"leave (everything|all) as it is|we keep (it|everything)|"
-    r"(i )?changed my mind|stop this|cancel (this|that|the request|my request)|don'?t bother)\b",
+    rf"\b({_TAKES_BACK}|doesn'?t matter|nothing (needs|has) to be done|leave (everything|all) as it is|"
+    r"(?<![a-z] )do nothing|(please|just|then) do nothing|we keep (it|everything)|stop this|"
+    r"cancel (this|that|the request|my request))\b",
     re.IGNORECASE,
 )
-
-
 _NEEDLESS = re.compile(
     r"(?:(?:hi|hey|hello|sorry|ok|okay|actually|all good|update|oh)\W+)*"
     r"(?:there(?:'s| is) )?no (?:longer any )?need (?:any ?more )?"

@@ -83,6 +83,8 @@ class PolicyEngine:
             place = f"{policy.file}:{policy.line}"
             if not policy.id or not policy.reason:
                 raise PolicyError(f"{place}: a policy needs an @id and a @reason")
+            if "entity" in policy.parsed["action"] and policy.parsed["action"]["op"] == "in":
+                raise PolicyError(f"{place}: {policy.id}: a group of actions stands for no tool: name each tool")
             if policy.id in policies:
                 first = policies[policy.id]
                 raise PolicyError(f"{place}: @id {policy.id} is taken by {first.file}:{first.line}")

@@ -105,6 +105,11 @@ class Evidence:
                 return Trace(origin, place)
         return Trace(Origin.MODEL)
 
+    def written_by_others(self) -> list[str]:
+        """The texts in the records looked up so far that other people wrote: names, memos, notes."""
+        self._read()
+        return [text for _, text in self.foreign_texts]
+
     def addresses(self) -> set[str]:
         """The e-mail addresses that the records looked up so far hold."""
         self._read()

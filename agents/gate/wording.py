@@ -8,7 +8,7 @@ Questions are free, unless they begin as a statement.
 
 import re
 from collections.abc import Collection, Iterable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from rapidfuzz import fuzz
@@ -18,7 +18,7 @@ QUOTED = 90.0
 
 _PLAIN = frozenset(
     """
-    once twice about above account accounts actually afraid after all already also although always among and another any
+    about above account accounts actually afraid after all already also although always among and another any
     anything apologies apologise are around ask asked asks because been before being below best between both but can
     cannot chat check checked clear company conversation could currently customer date dates day days dear details
     did different does doing down during each earlier either else enough entry especially eur even every exactly
@@ -27,15 +27,15 @@ _PLAIN = frozenset(
     instead into invoice invoices item items its itself just kind know last later latest let like list listed lists
     little long look looked looking looks made make many matter matters may mean means might minute moment month
     monthly months more most much must name named names near need needs neither never next nice nor not note nothing
-    now number numbers off often one only open option options order other otherwise our out over overview own page
-    part particular per perhaps period plan plans please point possible precisely present question questions quite
-    rather read reason records regarding regards request requests right same say says seat seats see seen service
-    set several shall she should show shows since some something soon sorry specific start still subscription such
-    sum sure tell than thank thanks that the their them then there these they thing things think third this those
-    though through time times today together too total towards trouble type under understand unfortunately unless
-    until upon usage usd use used useful user users using usual usually various very via wait want wants was way
-    welcome well were what when where whether which while who whole whom whose why will wish with within without
-    wonder word words work would write writing wrote written year years yes yet you your yourself
+    now number numbers off often once one only open option options order other otherwise our out over overview own
+    page part particular per perhaps period plan plans please point possible precisely present question questions
+    quite rather read reason records regarding regards request requests right same say says seat seats see seen
+    service several shall she should show shows since some something soon sorry specific start still subscription
+    such sum sure tell than thank thanks that the their them then there these they thing things think third this
+    those though through time times today together too total towards trouble twice type under understand
+    unfortunately unless until upon usage usd use used useful user users using usual usually various very via wait
+    want wants was way welcome well were what when where whether which while who whole whom whose why will wish with
+    within without wonder word words would write writing written wrote year years yes yet you your yourself
     """.split()
 )
 """Words that promise nothing and tell nothing: a statement made of these alone is harmless."""
@@ -56,6 +56,15 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 
+
+_TELLS = re.compile(
+    r"\b(?:i|we)(?:'ve|'d|'ll| have| had| will)? (?:just |already |now )?\w+(?:ed|en|t)\b|"
+    r"\b(?:your|the|my|our|his|her|its|this|that|it|she|he|they|you|everything|all)\s+(?:[\w'-]+\s+){0,4}?"
+    r"(?:is|are|was|were|has|have|had|got|went|goes|comes|arrives|will|would|won't)\b|"
+    r"\b(?:it|that|he|she|there)'s\b|\b(?:they|you|we)'re\b",
+    re.IGNORECASE,
+)
+"""A clause within a question that tells how things are; the question is then read like a statement."""
 
 NAME_WORDS = 3
 """Text that others wrote and that is no longer than this is a name, which may be said."""
@@ -81,11 +90,11 @@ def beyond(
     names = [text for text in foreign if len(text.split()) <= NAME_WORDS]
     spoken = {stem for said in (*context, *names) for stem in map(_stem, _words(said)) if not _WEIGHTY.match(stem)}
     allowed = known | spoken | _PLAIN_STEMS
-    quotable = [sentence for passage in passages for sentence in _sentences(passage)]
-    windows = [_light(f"{one} {two}") for one, two in pairwise([*quotable, ""])]
+    quotable = [_sentences(passage) for passage in passages]
+    windows = [_light(f"{one} {two}") for sentences in quotable for one, two in pairwise([*sentences, ""])]
     stray: list[str] = []
     for sentence in _sentences(text):
-        if _is_question(sentence) or _quotes(sentence, quotable):
+        if _is_question(sentence) or _quotes(sentence, chain.from_iterable(quotable)):
             continue
         unknown = [word for word in _words(sentence) if not {word, _stem(word)} & allowed]
         if not any(all(_stem(word) in window for word in unknown) for window in windows):
@@ -97,7 +106,7 @@ def _light(text: str) -> set[str]:
     return {stem for stem in map(_stem, _words(text)) if not _WEIGHTY.match(stem)}
 
 
-def _quotes(sentence: str, quotable: list[str]) -> bool:
+def _quotes(sentence: str, quotable: Iterable[str]) -> bool:
     return any(fuzz.ratio(sentence.lower(), other.lower()) >= QUOTED for other in quotable)
 
 
@@ -106,15 +115,14 @@ def _sentences(text: str) -> list[str]:
 
 
 def _is_question(sentence: str) -> bool:
-    """Whether a sentence only asks. "Shall I?" does; "I refunded it, all right?" states something first."""
-    if not sentence.endswith("?") or _ASKS.match(sentence) is None:
-        return False
-    return not re.search(r"\b(?:i|we)(?:'ve| have|'d| had) (?:just |already |now )?\w+(?:ed|en|t)\b", sentence, re.I)
+    """Whether a sentence only asks. "Shall I?" does; "did you know that your money is back?" tells something too."""
+    asks = _ASKS.match(sentence)
+    return sentence.endswith("?") and asks is not None and _TELLS.search(sentence, asks.end()) is None
 
 
 def _words(text: str) -> list[str]:
     """Addresses are left out: where they come from is checked by themselves."""
-    spoken = re.sub(r"\S+@\S+|https?://\S+|<\w+>|\S*\d\S*", " ", text)
+    spoken = re.sub(r"\S+@\S+|https?://\S+|<\w+>", " ", text)
     return [word for word in re.findall(r"[^\W\d_]+", spoken.lower()) if len(word) > 2]
 
 

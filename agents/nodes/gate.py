@@ -162,12 +162,16 @@ def _addressed(turn: TurnContext) -> frozenset[str]:
     return frozenset(named - {str(turn.facts.get("contact_email", "")).lower()})
 
 
+def _mark(call: dict[str, Any]) -> str:
+    """A call as it was proposed, valid or not: equal calls have equal marks."""
+    return f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
+
+
 def _each_once(turn: TurnContext, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The calls of a message without those that stand in it twice: one of them is done, or asked about."""
     kept: dict[str, dict[str, Any]] = {}
     for call in calls:
-        mark = f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
-        if kept.setdefault(mark, call) is not call:
+        if kept.setdefault(_mark(call), call) is not call:
             _answer(turn, call, "the same call stands in this message already", failed=False)
     return list(kept.values())
 
@@ -179,7 +183,7 @@ def _changes_something(turn: TurnContext, call: dict[str, Any]) -> bool:
 
 def _limit_repeats(turn: TurnContext, call: dict[str, Any], judged: Judged) -> Judged:
     """A model that proposes the same call over and over is stopped."""
-    mark = f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
+    mark = _mark(call)
     turn.proposed[mark] = turn.proposed.get(mark, 0) + 1
     if turn.proposed[mark] <= turn.services.budgets.repeats:
         return judged
@@ -349,13 +353,17 @@ def _beyond_records(turn: TurnContext, text: str) -> list[str]:
     evidence, verified = turn.evidence, turn.verified_tools()
     library, sources = turn.services.library, turn.services.templates.sources
     done = [sources[reply] for procedure in library.procedures.values() for reply in procedure.said_after(verified)]
-    results: list[Any] = [result for _, result in evidence.results]
-    results += [row.result for row in turn.start.effects if row.result] + [dict(turn.facts)]
+    results = _results(turn)
     passages = [passage.text for passage in turn.brief.passages] if turn.brief else []
     said = [text for _, text in evidence.customer_texts] + [offer.text for offer in turn.start.offers]
-    evidence.addresses()  # reads earlier results, so that all foreign texts are known
-    foreign = [text for _, text in evidence.foreign_texts]
+    foreign = evidence.written_by_others()
     return beyond(text, evidence=[*results, *done], context=said, passages=passages, foreign=foreign)
+
+
+def _results(turn: TurnContext) -> list[Any]:
+    """What tools said about this customer in this conversation, what effects came to, and what triage looked up."""
+    looked_up: list[Any] = [result for _, result in turn.evidence.results]
+    return [*looked_up, *(row.result for row in turn.start.effects if row.result), dict(turn.facts)]
 
 
 def _unfounded(turn: TurnContext, reply: dict[str, Any]) -> bool:
@@ -377,8 +385,7 @@ def _check(turn: TurnContext, text: str) -> Check:
     texts = [t for _, t in (*evidence.customer_texts, *evidence.knowledge_texts)]
     texts += [message.text for message in turn.start.messages if message.role != "customer"]
     texts += [turn.brief.today if turn.brief else "", *(offer.text for offer in turn.start.offers)]
-    results: list[Any] = [result for _, result in evidence.results]
-    results += [row.result for row in turn.start.effects if row.result] + [dict(turn.facts)]
+    results = _results(turn)
     return check_reply(
         text,
         turn.services.rules,

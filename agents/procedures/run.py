@@ -405,7 +405,8 @@ class ProcedureRun:
     def _answer(self, procedure: Procedure, question: str) -> None:
         quoted = quote(question, self.brief.passages) if self.brief.relevance >= RELEVANT else None
         if quoted is None and self.frame.pending:
-            return  # what can be done is done; whoever still wants to know asks again
+            self.spoken.append(self._system("system_nothing_found_beside"))
+            return
         if quoted is None:
             self.frame.failed_turns += 1
             self.frame.stack.pop()

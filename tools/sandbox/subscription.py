@@ -121,6 +121,19 @@ class SeatsPreview(Result):
     blocker: str
 
 
+def terms_of_plan(preview: PlanPreview) -> dict[str, Any]:
+    """What policies and offers know of a change of plan."""
+    return preview.model_dump(
+        include={"direction", "possible", "blocker", "monthly_now", "monthly_then", "due_now", "effective_on"}
+    )
+
+
+def terms_of_seats(preview: SeatsPreview) -> dict[str, Any]:
+    """What policies and offers know of more or fewer seats; `saved` is the monthly sum by which the bill falls."""
+    terms = preview.model_dump(include={"possible", "blocker", "seats_then", "monthly_difference", "due_now"})
+    return {**terms, "saved": max(0, -preview.monthly_difference)}
+
+
 class RetentionOffer(Result):
     """A discount for staying, once per customer. Without one, `offer_id` is empty."""
 
@@ -522,17 +535,7 @@ async def _offer_resource(account: Account, arguments: WhichOffer) -> Resource |
 
 async def _plan_resource(account: Account, arguments: WhichPlan) -> Resource:
     preview = await _preview_plan(account, arguments)
-    return _described(
-        await account.only(SubscriptionRow),
-        requested_plan=arguments.plan,
-        direction=preview.direction,
-        possible=preview.possible,
-        blocker=preview.blocker,
-        monthly_now=preview.monthly_now,
-        monthly_then=preview.monthly_then,
-        due_now=preview.due_now,
-        effective_on=preview.effective_on,
-    )
+    return _described(await account.only(SubscriptionRow), requested_plan=arguments.plan, **terms_of_plan(preview))
 
 
 async def _more_seats_resource(account: Account, arguments: HowManySeats) -> Resource:
@@ -545,15 +548,7 @@ async def _fewer_seats_resource(account: Account, arguments: HowManySeats) -> Re
 
 async def _seats_resource(account: Account, count: int, direction: Literal["add", "remove"]) -> Resource:
     preview = await _preview_seats(account, SeatsQuestion(count=count, direction=direction))
-    return _described(
-        await account.only(SubscriptionRow),
-        possible=preview.possible,
-        blocker=preview.blocker,
-        seats_then=preview.seats_then,
-        monthly_difference=preview.monthly_difference,
-        saved=max(0, -preview.monthly_difference),
-        due_now=preview.due_now,
-    )
+    return _described(await account.only(SubscriptionRow), **terms_of_seats(preview))
 
 
 async def _change_plan(account: Account, arguments: WhichPlan) -> tuple[Change, PlanChanged]:

@@ -32,6 +32,8 @@ from tools.sandbox.subscription import (
     Subscription,
     WhichPlan,
     WhyCancel,
+    terms_of_plan,
+    terms_of_seats,
 )
 from tools.stripe_billing.backend import Account, Find, Json, currency_of, day_of, metadata
 from tools.stripe_billing.notes import name_from, note_under, with_note
@@ -217,18 +219,7 @@ class Subscriptions:
         """The subscription with what the change of plan would mean."""
         held = await held_by(account)
         preview, _ = await self._preview_plan(account, held, arguments.plan)
-        return await self._described(
-            account,
-            held,
-            requested_plan=arguments.plan,
-            direction=preview.direction,
-            possible=preview.possible,
-            blocker=preview.blocker,
-            monthly_now=preview.monthly_now,
-            monthly_then=preview.monthly_then,
-            due_now=preview.due_now,
-            effective_on=preview.effective_on,
-        )
+        return await self._described(account, held, requested_plan=arguments.plan, **terms_of_plan(preview))
 
     async def more_seats_resource(self, account: Account, arguments: HowManySeats) -> Resource:
         """The subscription with what more seats would mean."""
@@ -241,16 +232,7 @@ class Subscriptions:
     async def _seats_resource(self, account: Account, count: int, direction: Literal["add", "remove"]) -> Resource:
         held = await held_by(account)
         preview = await self._preview_seats(account, held, count, direction)
-        return await self._described(
-            account,
-            held,
-            possible=preview.possible,
-            blocker=preview.blocker,
-            seats_then=preview.seats_then,
-            monthly_difference=preview.monthly_difference,
-            saved=max(0, -preview.monthly_difference),
-            due_now=preview.due_now,
-        )
+        return await self._described(account, held, **terms_of_seats(preview))
 
     async def _described(self, account: Account, held: Held, **more: Any) -> Resource:
         attributes = {

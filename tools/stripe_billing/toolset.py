@@ -6,6 +6,7 @@ work unchanged; only where it looks and what it does is Stripe's.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from records.clock import Clock, system_clock
@@ -74,6 +75,7 @@ def tools_over(backend: StripeBackend, seats_used: SeatsUsed | None = None) -> l
     ]
 
 
+@cache
 def described() -> dict[str, Tool]:
     """The sandbox's billing tools by name, for what they say; they stand over no backend and are never called."""
     return {tool.name: tool for tool in billing_tools(cast(SandboxBackend, None))}

@@ -32,6 +32,10 @@ def stray(text: str) -> list[str]:
         "I refunded it, is that all right?",
         "Your refund has been approved by our manager and is on its way.",
         "Another customer, Otter Works, pays less.",
+        "Did you know that your refund has arrived?",
+        "Would you like to hear that your money is back?",
+        "We r3funded it.",
+        "All set!",
     ],
 )
 def test_what_no_record_says_is_not_said(text: str) -> None:
@@ -47,6 +51,7 @@ def test_what_no_record_says_is_not_said(text: str) -> None:
         "I am sorry for the trouble. Which invoice do you mean?",
         "Shall I refund 29.00 EUR of invoice 0042?",
         "Hello! How can I help you?",
+        "Would you like to tell me which invoice you mean?",
     ],
 )
 def test_plain_speech_about_the_records_passes(text: str) -> None:
@@ -63,3 +68,8 @@ def test_a_passage_may_be_quoted_but_not_made_into_a_promise() -> None:
 def test_what_was_done_may_be_said_in_the_words_of_its_reply() -> None:
     done = "29.00 EUR is on its way back to your card."
     assert beyond("It is on its way back to your card.", evidence=[done], context=[]) == []
+
+
+def test_sentences_of_two_passages_do_not_make_one() -> None:
+    apart = ["Our doors are yours.", "Two shelves from today."]
+    assert beyond("The two seats are yours from today.", evidence=[], context=[], passages=apart)

@@ -276,8 +276,13 @@ def write(folder: Path, policies: str, schema: str | None = None) -> Path:
             "mine.cedar:4",
             "taken",
         ),
+        (
+            '@id("a")\n@reason("b.")\nforbid (principal, action in Action::"billing.refund", resource);',
+            "mine.cedar:1",
+            "name each tool",
+        ),
     ],
-    ids=["syntax", "schema", "no id", "id twice"],
+    ids=["syntax", "schema", "no id", "id twice", "a group of actions"],
 )
 def test_a_policy_that_cannot_be_used_is_named_with_file_and_line(tmp_path, policies, place, complaint):
     with pytest.raises(PolicyError) as refused:
