@@ -66,6 +66,8 @@ _TELLS = re.compile(
 )
 """A clause within a question that tells how things are; the question is then read like a statement."""
 
+RETOLD = 2
+"""So many words of a passage a sentence must have to count as telling it again: one stands in some passage anyway."""
 NAME_WORDS = 3
 """Text that others wrote and that is no longer than this is a name, which may be said."""
 
@@ -97,7 +99,8 @@ def beyond(
         if _is_question(sentence) or _quotes(sentence, chain.from_iterable(quotable)):
             continue
         unknown = [word for word in _words(sentence) if not {word, _stem(word)} & allowed]
-        if not any(all(_stem(word) in window for word in unknown) for window in windows):
+        said_there = any(all(_stem(word) in window for word in unknown) for window in windows)
+        if not said_there or len(unknown) < RETOLD:
             stray += unknown
     return list(dict.fromkeys(stray))
 

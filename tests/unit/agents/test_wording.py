@@ -73,3 +73,9 @@ def test_what_was_done_may_be_said_in_the_words_of_its_reply() -> None:
 def test_sentences_of_two_passages_do_not_make_one() -> None:
     apart = ["Our doors are yours.", "Two shelves from today."]
     assert beyond("The two seats are yours from today.", evidence=[], context=[], passages=apart)
+
+
+def test_one_word_of_a_passage_proves_nothing() -> None:
+    passages = ["In the console all limits are set per project. Backups are kept for thirty days."]
+    assert beyond("All set!", evidence=[], context=[], passages=passages) == ["set"]
+    assert beyond("Backups are kept for thirty days, per project.", evidence=[], context=[], passages=passages) == []
