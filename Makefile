@@ -21,7 +21,7 @@ demo: setup
 	$(VENV)/bin/handrail demo
 
 test: setup
-	$(VENV)/bin/python -m pytest -m "not browser and not llm"
+	$(VENV)/bin/python -m pytest -m "not browser and not llm" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 serve: setup
 	$(VENV)/bin/handrail serve

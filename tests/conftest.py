@@ -23,6 +23,7 @@ def _only_our_settings() -> None:
     for name in list(os.environ):
         if name.startswith(("HANDRAIL_", "OPENAI_")):
             del os.environ[name]
+    os.environ["COLUMNS"] = "160"  # tables are as wide as the terminal, and a worker's has 80 columns
 
 
 @pytest.fixture(autouse=True, scope="session")
