@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import logs
 from app.api import assist, conversations, operations, pages, problems, staff
 from app.api.host_sites import HostSites
 from app.runtime import Shared, running
@@ -20,6 +22,8 @@ def create_app(settings: Settings, clock: Clock = system_clock, shared: Shared |
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if not structlog.is_configured():  # an ASGI server of one's own: structlog's default prints local variables
+            logs.configure()
         async with running(settings, clock=clock, shared=shared) as runtime:
             app.state.runtime = runtime
             yield

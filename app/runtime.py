@@ -22,7 +22,7 @@ from app.events import Broadcaster
 from app.jobs.turns import TurnRunner
 from app.settings import POLICIES, PROMPTS, Settings
 from records.clock import Clock, system_clock
-from records.database import Database
+from records.database import Database, postgres_options
 from records.knowledge import RolloutStage
 from records.transcript import Transcript
 from tools.ledger import Ledger
@@ -286,7 +286,7 @@ async def _checkpointer(settings: Settings, database: Database) -> AsyncIterator
         """Parked turns in the records' database."""
 
     url = settings.database.replace("postgresql+psycopg://", "postgresql://")
-    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row, "options": postgres_options()}
     # A connection that the server dropped meanwhile (a restart, a failover) is replaced before it is handed out.
     alive = AsyncConnectionPool.check_connection
     async with AsyncConnectionPool(url, kwargs=options, min_size=1, max_size=5, open=False, check=alive) as pool:

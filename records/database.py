@@ -18,6 +18,9 @@ ONE_MIGRATION_AT_A_TIME = 7_246_311_905
 """Postgres' advisory lock that a migrating replica holds."""
 ONE_SET_UP_AT_A_TIME = ONE_MIGRATION_AT_A_TIME + 1
 """The one that `Database.alone` holds."""
+IDLE_SECONDS = 10.0
+"""How long Postgres waits for the next word of an open transaction. A replica that froze in the middle of one would
+otherwise keep the rows it locked from everybody, for as long as its connection lives."""
 
 _migrating = threading.Lock()  # Alembic keeps its context in module globals
 
@@ -60,7 +63,9 @@ class Database:
             _tune_sqlite(engine.sync_engine)
         else:
             parsed = parsed.set(drivername="postgresql+psycopg")
-            engine = create_async_engine(parsed, pool_size=10, max_overflow=10, pool_pre_ping=True)
+            engine = create_async_engine(
+                parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, connect_args={"options": postgres_options()}
+            )
         if migrate:
             await asyncio.to_thread(_migrate, parsed)
         return cls(engine)
@@ -116,6 +121,11 @@ class Database:
     async def close(self) -> None:
         """Give the connections back."""
         await self.engine.dispose()
+
+
+def postgres_options() -> str:
+    """What every connection to Postgres asks for, in libpq's `options`."""
+    return f"-c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000:.0f}"
 
 
 def sqlite_url(path: Path) -> str:

@@ -19,7 +19,7 @@ from records import audit
 from records.conversation import ConversationEvent
 from records.database import Database, sqlite_url
 
-SOON = 15.0
+SOON = 30.0
 
 
 async def dies(replica: Replica, customer: Customer, text: str) -> None:

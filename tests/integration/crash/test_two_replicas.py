@@ -136,6 +136,24 @@ async def test_a_replica_that_froze_over_a_turn_and_wakes_up_later_changes_nothi
     assert (await _refunded_once(other, customer))["messages"] == told["messages"]
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("step", ["decision written", "turn finished"])
+async def test_a_replica_that_froze_in_the_middle_of_a_transaction_holds_nobody_up_for_long(
+    step: str, fresh_home: Path, postgres_url: str, make_replica: Callable[..., Replica]
+) -> None:
+    frozen, other = (make_replica(fresh_home, database_url=postgres_url, lease=1.0) for _ in range(2))
+    for replica in (frozen.start(step=step, when="inside", signal=signal.SIGSTOP), other.start()):
+        replica.ready()
+    customer = await offered(other)
+    late = asyncio.create_task(returning(frozen, "cus_001", customer.conversation_id).post(YES))
+    assert await asyncio.to_thread(frozen.stopped) == signal.SIGSTOP
+    await answered(customer)
+    told = await _refunded_once(other, customer)
+    frozen.send(signal.SIGCONT)
+    assert "29.00 EUR is on its way back" in (await late).json()["reply"]
+    assert (await _refunded_once(other, customer))["messages"] == told["messages"]
+
+
 async def test_an_approval_waits_in_the_database_and_is_carried_out_by_another_process(
     make_pair: Callable[..., Pair],
 ) -> None:
