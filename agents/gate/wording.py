@@ -8,6 +8,7 @@ Questions are free, unless they begin as a statement.
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from itertools import chain, pairwise
 from typing import Any
 
@@ -123,10 +124,17 @@ def _is_question(sentence: str) -> bool:
     return sentence.endswith("?") and asks is not None and _TELLS.search(sentence, asks.end()) is None
 
 
-def _words(text: str) -> list[str]:
+@lru_cache(maxsize=4096)  # the same field names and records are read in every turn
+def _words(text: str) -> tuple[str, ...]:
     """Addresses are left out: where they come from is checked by themselves."""
     spoken = re.sub(r"\S+@\S+|https?://\S+|<\w+>", " ", text)
-    return [word for word in re.findall(r"[^\W\d_]+", spoken.lower()) if len(word) > 2]
+    return tuple(word for word in re.findall(r"[^\W\d_]+", spoken.lower()) if len(word) > 2)
+
+
+@lru_cache(maxsize=4096)
+def _words_and_stems(text: str) -> frozenset[str]:
+    words = _words(text.replace("_", " "))
+    return frozenset((*words, *map(_stem, words)))
 
 
 def _stem(word: str) -> str:
@@ -145,16 +153,13 @@ def _collect(value: Any, known: set[str], foreign: frozenset[str]) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if item not in (None, False, 0, "", [], {}):
-                known.update(_words(str(key).replace("_", " ")))
-                known.update(map(_stem, _words(str(key).replace("_", " "))))
+                known.update(_words_and_stems(str(key)))
                 _collect(item, known, foreign)
     elif isinstance(value, list | tuple):
         for item in value:
             _collect(item, known, foreign)
     elif isinstance(value, str) and value not in foreign:
-        words = _words(value.replace("_", " "))
-        known.update(words)
-        known.update(map(_stem, words))
+        known.update(_words_and_stems(value))
 
 
 _PLAIN_STEMS = frozenset(map(_stem, _PLAIN)) | _PLAIN

@@ -351,11 +351,13 @@ def _judge_reply(turn: TurnContext, reply: dict[str, Any]) -> Next:
 def _beyond_records(turn: TurnContext, text: str) -> list[str]:
     """The words of a language model's reply that no record, no verified effect and no plain speech has."""
     evidence, verified = turn.evidence, turn.verified_tools()
+    passages = [passage.text for passage in turn.brief.passages] if turn.brief else []
+    said = [text for _, text in evidence.customer_texts] + [offer.text for offer in turn.start.offers]
+    if not beyond(text, evidence=[], context=said, passages=passages):
+        return []
     library, sources = turn.services.library, turn.services.templates.sources
     done = [sources[reply] for procedure in library.procedures.values() for reply in procedure.said_after(verified)]
     results = _results(turn)
-    passages = [passage.text for passage in turn.brief.passages] if turn.brief else []
-    said = [text for _, text in evidence.customer_texts] + [offer.text for offer in turn.start.offers]
     foreign = evidence.written_by_others()
     return beyond(text, evidence=[*results, *done], context=said, passages=passages, foreign=foreign)
 
