@@ -66,6 +66,9 @@ class Database:
             engine = create_async_engine(
                 parsed, pool_size=10, max_overflow=10, pool_pre_ping=True, connect_args={"options": postgres_options()}
             )
+            # Many rows in one statement. psycopg would pipeline them, and after a pipeline Postgres 15 forgets that the
+            # transaction is idle.
+            engine.dialect.use_insertmanyvalues_wo_returning = True
         if migrate:
             await asyncio.to_thread(_migrate, parsed)
         return cls(engine)
