@@ -15,6 +15,7 @@ from agents.triage.escalation import EscalationRules
 from agents.triage.route import Guess
 from records.clock import Clock
 from records.database import Database
+from records.step_up import StepUp
 from records.transcript import Transcript
 from tools.ledger import Ledger
 from tools.registry import ToolRegistry
@@ -80,3 +81,5 @@ class Services:
     emit: Emit
     clock: Clock
     budgets: Budgets = Budgets()
+    step_up: StepUp | None = None
+    """Makes and checks one-time codes; None where nothing can be sent."""

@@ -21,8 +21,9 @@ from records.decision import DecisionRecord
 from records.effect import EffectState
 from records.identifiers import new_id
 from records.offer import Offer
+from records.step_up import Entered, without_code
 from records.transcript import TurnStart
-from tools.provenance import Evidence
+from tools.provenance import Evidence, typed_values
 
 
 @dataclass
@@ -72,6 +73,8 @@ class TurnContext:
     """Whether messages that came during the turn wait for the next one; known when the turn is finished."""
     taken: bool = False
     """Whether a person or another process has taken the turn over: what it finds out no longer counts."""
+    code: Entered | None = None
+    """The right code that the customer typed in this turn."""
     parked: bool = False
     """Whether the turn waited for an approval: its dialogue state is no longer the conversation's."""
 
@@ -92,8 +95,18 @@ class TurnContext:
 
     @property
     def text(self) -> str:
-        """What the customer wrote since the last turn."""
-        return "\n".join(message.text for message in self.start.waiting)
+        """What the customer wrote since the last turn. A right code alone is a yes to the offer that asked for it."""
+        text = "\n".join(message.text for message in self.start.waiting)
+        if self.code is None:
+            return text
+        open_offers = {offer.id for offer in self.start.offers if offer.state in ("offered", "accepted", "used")}
+        return without_code(text) or ("yes" if open_offers & set(self.code.offers) else "here is the code")
+
+    @property
+    def stepped_up(self) -> bool:
+        """Whether a code that was typed lately still counts."""
+        until = self.start.conversation.stepped_up_until
+        return until is not None and self.services.clock() < until
 
     @property
     def overdue(self) -> bool:
@@ -116,6 +129,12 @@ class TurnContext:
     def step(self, kind: str, **payload: Any) -> None:
         """Note something for the turn's record."""
         self.steps.append({"kind": kind, "payload": payload})
+
+    def vouch_for(self, tool: str, arguments: dict[str, Any], source: str) -> None:
+        """Take values that an approver gave as the house's own."""
+        for leaf in typed_values(self.services.registry.get(tool).arguments.model_validate(arguments)):
+            if leaf.kind is not None and leaf.value is not None:
+                self.evidence.constants.setdefault((leaf.kind, leaf.value), source)
 
     def verified_tools(self) -> frozenset[str]:
         """Tools with a verified effect in this conversation."""

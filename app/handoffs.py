@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from agents.gate.call import canonical_arguments, fingerprint
 from app.api.problems import Problem
 from app.identity import Staff
 from app.runtime import Runtime
 from records import audit
-from records.conversation import Conversation, Disposition, Episode, tell
+from records.conversation import Conversation, Disposition, Episode, Message, Role, tell
 from records.handoff import Handoff
 from records.identifiers import new_id
 from records.offer import Approval
@@ -130,15 +132,55 @@ async def reply(runtime: Runtime, handoff_id: str, staff: Staff, text: str) -> s
     return message.id
 
 
+async def _not_ones_own(runtime: Runtime, approval_id: str, staff: Staff) -> None:
+    """Nobody approves what they asked for: as the customer, or as the representative who wrote in the conversation."""
+    services, email = runtime.services, staff.email.lower()
+    async with services.database.read() as session:
+        row = await session.get(Approval, approval_id)
+        if row is None:
+            raise Problem(404, "No such approval", f"There is no approval {approval_id}.")
+        conversation = await session.get_one(Conversation, row.conversation_id)
+        authors = await session.scalars(
+            select(Message.author).where(
+                Message.conversation_id == row.conversation_id, Message.role == Role.REPRESENTATIVE
+            )
+        )
+        askers = {author.lower() for author in authors if author}
+    facts = await services.customer_facts(conversation.customer_id)
+    askers.add(str(facts.get("contact_email", "")).lower())
+    if email in askers:
+        raise Problem(403, "Your own request", "Somebody else has to decide what you asked for or spoke for.")
+
+
+def _changed(runtime: Runtime, row: Approval, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """What is approved instead, as the tool takes it; None where it is what was asked for."""
+    tool = runtime.services.registry.get(row.tool)
+    try:
+        changed = canonical_arguments(tool.arguments.model_validate(arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "arguments"
+        raise Problem(422, "It cannot be approved like that", f"{row.tool}: {place}: {first['msg']}") from None
+    return changed if changed != row.arguments else None
+
+
 WAITS = ("running", "awaiting_approval")
 """States of a turn in which an approval that it asked for is waited for."""
 
 
 async def decide_approval(
-    runtime: Runtime, approval_id: str, staff: Staff, approved: bool, comment: str
+    runtime: Runtime,
+    approval_id: str,
+    staff: Staff,
+    approved: bool,
+    comment: str,
+    arguments: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Approve or deny; the waiting turn goes on at once."""
+    """Approve or deny; the waiting turn goes on at once. `arguments` approves something else than what was asked for:
+    the gate judges it like any proposal, and the customer is asked for a yes of its own.
+    """
     now = runtime.services.clock()
+    await _not_ones_own(runtime, approval_id, staff)
     async with runtime.services.database.write() as session:
         row = await session.get(Approval, approval_id, with_for_update=True)
         if row is None:
@@ -148,12 +190,15 @@ async def decide_approval(
         turn = await session.get_one(Turn, row.turn_id)
         if turn.state not in WAITS:
             raise Problem(409, "No longer wanted", "The turn that asked for it ended in another way.")
-        if row.expires_at < now:
-            approved, comment = False, "the request expired before it was decided"
-        row.state = "approved" if approved else "denied"
+        row.state = "expired" if row.expires_at < now else "approved" if approved else "denied"
         row.decided_by, row.decided_at, row.comment = staff.email, now, comment
+        changed = _changed(runtime, row, arguments) if approved and arguments is not None else None
+        if changed is not None:
+            row.asked_arguments, row.arguments = row.arguments, changed
         conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
         event = {"approval": row.id, "state": row.state, "by": staff.email, "tool": row.tool}
+        if changed is not None:
+            event["arguments_sha256"] = fingerprint(row.tool, changed)
         audit.append(session, conversation, [("approval", event)], now)
     await runtime.turns.resume(row.turn_id)
     async with runtime.services.database.read() as session:

@@ -19,11 +19,13 @@ from agents.triage.escalation import EscalationRules
 from agents.triage.route import Guess
 from app.embeddings import lasting_embedder, passing_embedder
 from app.events import Broadcaster
+from app.jobs.outbox import MailServer, OutboxSender
 from app.jobs.turns import TurnRunner
-from app.settings import POLICIES, PROMPTS, Settings
+from app.settings import POLICIES, PROMPTS, BrokenSettings, Settings
 from records.clock import Clock, system_clock
 from records.database import Database, postgres_options
 from records.knowledge import RolloutStage
+from records.step_up import StepUp
 from records.transcript import Transcript
 from tools.ledger import Ledger
 from tools.registry import ToolRegistry
@@ -255,13 +257,26 @@ async def running(
             emit=broadcaster.tell,
             clock=clock,
             budgets=Budgets(model_calls=settings.turn_model_calls, seconds=settings.turn_seconds),
+            step_up=StepUp(database, clock, settings.signing_key()) if settings.sends_codes else None,
         )
         saver = await stack.enter_async_context(_checkpointer(settings, database))
         turns = TurnRunner(services, build_graph(saver))
         if background:
             await turns.start()
             stack.push_async_callback(turns.stop)
+            if settings.smtp_url is not None:
+                sending = asyncio.create_task(OutboxSender(database, clock, mail_server(settings)).keep_sending())
+                stack.callback(sending.cancel)
         yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key())
+
+
+def mail_server(settings: Settings) -> MailServer:
+    """The mail server that the settings name. Raises `BrokenSettings`."""
+    assert settings.smtp_url is not None
+    try:
+        return MailServer.parse(settings.smtp_url.get_secret_value(), settings.mail_from)
+    except ValueError as error:
+        raise BrokenSettings(f"setting HANDRAIL_SMTP_URL: {error}") from None
 
 
 @asynccontextmanager

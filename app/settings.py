@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     seed: int = 0
     host: str = "127.0.0.1"
     port: int = Field(default=8321, ge=0, le=65535)
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Sends one-time codes: smtp://user:password@host:587 (STARTTLS) or smtps://... Without it they "
+        "stay in the outbox, where a development home shows them.",
+    )
+    mail_from: str = Field(default="support@localhost", description="The sender of these letters.")
     development: bool = Field(default=True, description="Sample page, sample tokens and the sandbox company.")
     openai_base_url: str | None = Field(
         default=None,
@@ -72,6 +78,11 @@ class Settings(BaseSettings):
             name = str(first["loc"][0]).upper()
             name = name if name.startswith("OPENAI_") else f"HANDRAIL_{name}"
             raise BrokenSettings(f"setting {name}: {first['msg']}") from None
+
+    @property
+    def sends_codes(self) -> bool:
+        """Whether one-time codes reach anybody: by mail, or in a development home through its outbox."""
+        return self.development or self.smtp_url is not None
 
     @property
     def database(self) -> str:

@@ -46,6 +46,10 @@ class Conversation(Row, table=True):
     turn_id: str | None = None
     """The turn that is running or was interrupted."""
     has_effects: bool = False
+    stepped_up_until: datetime | None = moment(default=None)
+    """Until then the customer counts as stepped up, for access only."""
+    code_message_id: str | None = None
+    """The message that held the last right code."""
     frame: dict[str, Any] = document(default_factory=dict)
     messages: int = 0
     events: int = 0

@@ -36,6 +36,9 @@ class Approval(Row, table=True):
     decision_id: str = Field(foreign_key="decisions.id")
     tool: str
     arguments: dict[str, Any] = document(default_factory=dict)
+    """What may be done; an approver may have changed it."""
+    asked_arguments: dict[str, Any] | None = document(default=None, nullable=True)
+    """What was asked for, where an approver changed it."""
     summary: str = ""
     reasons: list[str] = document(default_factory=list)
     state: str = "pending"

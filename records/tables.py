@@ -7,6 +7,7 @@ from records.effect import EffectRecord
 from records.handoff import Handoff, Suggestion
 from records.knowledge import KnowledgeSource, RolloutStage
 from records.offer import Approval, Offer
+from records.step_up import OutboxMessage, StepUpCode
 from records.turn import Turn, TurnStep
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "KnowledgeSource",
     "Message",
     "Offer",
+    "OutboxMessage",
     "RolloutStage",
+    "StepUpCode",
     "Suggestion",
     "Turn",
     "TurnStep",

@@ -50,6 +50,16 @@ class Situation:
     """Whether a language model chose the values: a procedure that runs its own steps chooses them by rule."""
     approvals: frozenset[str] = frozenset()
     """Fingerprints of the effects that a person approved."""
+    stepped_up: bool = False
+    """Whether the customer typed a code that was sent to them a short while ago. It counts for access only."""
+
+    def level_for(self, tool: Tool) -> IdentityLevel:
+        """How sure the service is of who asks for this tool."""
+        return IdentityLevel.STEPPED_UP if self.stepped_up and _steps_up(tool, self.level) else self.level
+
+    def a_code_helps(self, tool: Tool, needed: IdentityLevel | None) -> bool:
+        """Whether a code, and nothing else, is what policy misses."""
+        return needed is IdentityLevel.STEPPED_UP and not self.stepped_up and _steps_up(tool, self.level)
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,10 @@ class Judged:
     resource: Resource | None
     verdict: Verdict
     amount: tuple[int, str] | None = None
+
+
+def _steps_up(tool: Tool, level: IdentityLevel) -> bool:
+    return tool.effect is not None and tool.effect.kind == "access" and level is IdentityLevel.VERIFIED
 
 
 def fingerprint(tool: str, arguments: Mapping[str, Any]) -> str:
@@ -117,6 +131,7 @@ class CallGate:
         self, tool: Tool, resource: Resource, amount: tuple[int, str] | None, mark: str, situation: Situation
     ) -> tuple[Check, PolicyVerdict]:
         family = tool.name
+        level = situation.level_for(tool)
         minor, currency = amount or (0, "")
         spent = situation.spent_30d_minor.get(family, 0)
         context = {
@@ -124,12 +139,12 @@ class CallGate:
             "currency": currency,
             "spent_30d_minor": spent,
             "plan": situation.plan,
-            "level": situation.level.rank,
+            "level": level.rank,
             "stage": situation.stage,
             "approved": mark in situation.approvals,
         }
         request = PolicyRequest(
-            customer_id=situation.customer_id, level=situation.level, tool=tool.name, resource=resource, context=context
+            customer_id=situation.customer_id, level=level, tool=tool.name, resource=resource, context=context
         )
         verdict = self.policy.decide(request)
         figures = {
@@ -138,10 +153,14 @@ class CallGate:
             "currency": currency,
             "spent_30d_minor": spent,
         }
+        if verdict.needs_level is not None:
+            figures["needs_level"] = verdict.needs_level.value
         reason = "; ".join(verdict.reasons)
         if verdict.allowed:
             return Check("policy", Ruling.PERMITTED, reason, figures), verdict
         ruling = Ruling.NEEDS_APPROVAL if verdict.needs_approval else Ruling.REFUSED
+        if ruling is Ruling.REFUSED and situation.a_code_helps(tool, verdict.needs_level):
+            ruling = Ruling.NEEDS_CODE
         return Check("policy", ruling, reason or "no policy permits this", figures), verdict
 
     def _check_confidence(
@@ -186,7 +205,7 @@ class CallGate:
 def _in_effect(checks: list[Check]) -> tuple[Check, ...]:
     """The customer is asked before a colleague is: a missing consent decides before a missing approval does."""
     if any(check.name == "consent" and not check.passed for check in checks):
-        waiting = [check for check in checks if check.ruling is Ruling.NEEDS_APPROVAL]
+        waiting = [check for check in checks if check.ruling in (Ruling.NEEDS_APPROVAL, Ruling.NEEDS_CODE)]
         return tuple([check for check in checks if check not in waiting] + waiting)
     return tuple(checks)
 

@@ -11,6 +11,7 @@ class Ruling(StrEnum):
     PERMITTED = "permitted"
     ASK = "ask"
     NEEDS_APPROVAL = "needs_approval"
+    NEEDS_CODE = "needs_code"
     REFUSED = "refused"
     ESCALATE = "escalate"
 

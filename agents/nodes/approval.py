@@ -47,17 +47,23 @@ async def parked(turn: TurnContext, state: TurnState) -> None:
 async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["gate", "__end__"]]:
     """Wait for the decision; then let the gate judge again with it, or tell the customer that it was denied."""
     decision = interrupt({"approval_id": state.get("approval_id")})
-    turn = runtime.context
+    turn, templates = runtime.context, runtime.context.services.templates
     turn.parked = True
     calls = state.get("calls", [])
     if decision["state"] == "approved":
         await _take_up(turn, state.get("frame"))
+        if changed := decision.get("arguments"):
+            calls = [{**calls[0], "arguments": changed}]
+            turn.said.append(templates.reply("system_approval_changed", {"comment": decision.get("comment", "")}))
+            turn.vouch_for(calls[0]["tool"], changed, f"approval {state.get('approval_id')}")
         marks = {fingerprint(call["tool"], call["arguments"]) for call in calls}
         turn.approvals = marks
         known = {fingerprint(offer.tool, offer.arguments): offer for offer in turn.start.offers}
         turn.accepted = {mark: known[mark] for mark in marks if mark in known}
         return Command(goto="gate", update={"calls": calls, "approval_id": None})
-    reply = turn.services.templates.reply("system_approval_denied", {"comment": decision.get("comment", "")})
+    told = "system_approval_expired" if decision["state"] == "expired" else "system_approval_denied"
+    names = {"comment": decision.get("comment", ""), "offer": decision.get("summary", "")}
+    reply = templates.reply(told, names)
     await finish(turn, Disposition.AWAITING_CUSTOMER, reply, frame=None)
     return Command(goto="__end__", update={"approval_id": None})
 

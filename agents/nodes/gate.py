@@ -49,6 +49,7 @@ async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> Next:
 
 async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
     calls = _each_once(turn, calls)
+    await _recall_changed_approvals(turn)
     situation = await _situation(turn, calls)
     rows: list[SQLModel] = []
     used: list[Offer] = []
@@ -74,7 +75,7 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
                     effect, offer = _intend(turn, call, judged, decision)
                     rows.append(effect)
                     used += [offer] if offer else []
-            case Ruling.ASK:
+            case Ruling.ASK | Ruling.NEEDS_CODE:
                 turn.asking.append((call["id"], judged))
             case Ruling.NEEDS_APPROVAL:
                 waiting.append((call, judged, decision))
@@ -101,7 +102,7 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
         return Command(goto="escalate", update=command.update)
     if permitted:
         for call in calls:
-            if turn.judged[call["id"]].verdict.ruling in (Ruling.ASK, Ruling.NEEDS_APPROVAL):
+            if turn.judged[call["id"]].verdict.ruling in (Ruling.ASK, Ruling.NEEDS_CODE, Ruling.NEEDS_APPROVAL):
                 _answer(turn, call, "not done: propose it alone, once you have what you need to know", failed=False)
         return Command(goto="execute", update={"calls": permitted})
     if approval is not None:
@@ -110,7 +111,33 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
         return Command(goto="park", update={"approval_id": approval.id, "calls": [call]})
     if turn.asking:
         return Command(goto="ask", update={"calls": []})
+    if turn.parked and refused:  # an approver changed it into what the rules do not allow
+        text = turn.services.templates.reply("system_approval_change_refused", {})
+        return Command(goto="respond", update={"calls": [], "reply": {"text": text, "kind": "question"}})
     return Command(goto="act" if refused else "escalate", update={"calls": []})
+
+
+async def _recall_changed_approvals(turn: TurnContext) -> None:
+    """What an approver approved instead waits for the customer's yes, which comes in a later turn."""
+    if not turn.accepted or turn.parked:
+        return
+    since = turn.services.clock() - APPROVAL_EXPIRES
+    changed = select(Approval).where(
+        Approval.conversation_id == turn.conversation_id,
+        Approval.state == "approved",
+        col(Approval.decided_at) > since,
+    )
+    async with turn.services.database.read() as session:
+        approvals = list(await session.scalars(changed))
+    for approval in approvals:
+        mark = fingerprint(approval.tool, approval.arguments)
+        done = any(
+            fingerprint(row.tool, row.arguments) == mark and row.intended_at > approval.requested_at
+            for row in turn.start.effects
+        )
+        if approval.asked_arguments is not None and mark in turn.accepted and not done:
+            turn.approvals.add(mark)
+            turn.vouch_for(approval.tool, approval.arguments, f"approval {approval.id}")
 
 
 async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situation:
@@ -152,6 +179,7 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         addressed=_addressed(turn),
         free_model=turn.model != EMBEDDED,
         approvals=frozenset(turn.approvals),
+        stepped_up=turn.stepped_up,
     )
 
 

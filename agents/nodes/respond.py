@@ -6,6 +6,7 @@ from langgraph.runtime import Runtime
 
 from agents.frame import ActiveProcedure, Frame
 from agents.gate.call import canonical_arguments
+from agents.nodes.code import code_for
 from agents.nodes.finish import finish
 from agents.nodes.gate import offer_text
 from agents.state import TurnState
@@ -56,14 +57,15 @@ async def ask(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
     )
     if len(texts) > 1:
         asked += "\nA yes covers all of them."
-    reply = "\n\n".join([*(part for part in turn.said if part), asked])
+    code = await code_for(turn, offers)
+    reply = "\n\n".join([*(part for part in turn.said if part), asked, *code.words])
     event = {"offers": [{"id": o.id, "tool": o.tool, "text": o.text} for o in offers], "turn_id": turn.turn_id}
     await finish(
         turn,
         Disposition.AWAITING_CUSTOMER,
         reply,
         frame=next_frame(turn),
-        rows=offers,
+        rows=[*offers, *code.rows],
         audit=[("offer", {"offer": offer.id, "tool": offer.tool}) for offer in offers],
         events=[("offer", event)],
     )
@@ -73,10 +75,11 @@ async def ask(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState:
 def next_frame(turn: TurnContext, *, done: bool = False) -> dict[str, Any] | None:
     """The dialogue state for the next turn. A language model proposes none: then triage's choice of topic is kept.
 
-    None for a turn that was parked: meanwhile the conversation went on without it.
+    None for a turn that was parked: meanwhile the conversation went on without it. Where it comes back with an offer,
+    its matter is taken up again.
     """
     if turn.parked:
-        return None
+        return _taken_up_again(turn) if turn.asking else None
     if turn.new_frame is not None:
         return turn.new_frame
     if done:
@@ -89,6 +92,14 @@ def next_frame(turn: TurnContext, *, done: bool = False) -> dict[str, Any] | Non
             if procedure is not None and procedure.name not in [active.name for active in frame.stack]:
                 frame.stack = [*frame.stack, ActiveProcedure(name=procedure.name, opening=words)][-3:]
     return frame.model_dump(mode="json")
+
+
+def _taken_up_again(turn: TurnContext) -> dict[str, Any]:
+    now, then = Frame.model_validate(turn.start.conversation.frame or {}), turn.frame.active
+    if then is not None:
+        then = then.model_copy(update={"offering": False})  # the offer is the approver's, not its own step's
+        now.stack = [*(active for active in now.stack if active.name != then.name), then][-3:]
+    return now.model_dump(mode="json")
 
 
 def _citations(turn: TurnContext, document_ids: list[str]) -> list[dict[str, Any]]:

@@ -9,14 +9,17 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader
+from sqlmodel import col, select
 
-from app.api.callers import Service
+from app.api.callers import CallingCustomer, Service
 from app.api.problems import Problem
 from app.identity import StaffRole, customer_token, staff_token
+from records.step_up import OutboxMessage
 from tools.tool import IdentityLevel
 
 router = APIRouter(include_in_schema=False)
@@ -90,6 +93,16 @@ async def sample_customer(runtime: Service, customer: str = "cus_001") -> dict[s
 async def sample_staff(runtime: Service, email: str = "lead@example.com", role: StaffRole = "admin") -> dict[str, str]:
     """In development only: a staff token."""
     return {"token": staff_token(runtime.key, email, role)}
+
+
+@router.get("/development/outbox", dependencies=[DevelopmentOnly])
+async def sample_mailbox(runtime: Service, customer: CallingCustomer) -> dict[str, list[dict[str, Any]]]:
+    """In development only: the letters to the calling customer, which nobody else would deliver."""
+    query = select(OutboxMessage).where(OutboxMessage.customer_id == customer.id)
+    async with runtime.services.database.read() as session:
+        rows = list(await session.scalars(query.order_by(col(OutboxMessage.id).desc()).limit(10)))
+    shown = {"id", "kind", "sent_to", "subject", "body", "created_at"}
+    return {"letters": [row.model_dump(mode="json", include=shown) for row in rows]}
 
 
 @dataclass(frozen=True)

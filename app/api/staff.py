@@ -54,6 +54,10 @@ class ApprovalDecision(BaseModel):
     model_config = ConfigDict(extra="forbid")
     approved: bool
     comment: str = Field(default="", max_length=2000)
+    arguments: dict[str, Any] | None = Field(
+        default=None,
+        description="Approves this instead of what was asked for; the customer is asked whether they agree.",
+    )
 
 
 @router.get("/queue")
@@ -156,7 +160,7 @@ async def read_approval(approval_id: str, runtime: Service, staff: Representativ
 @router.post("/approvals/{approval_id}")
 async def decide(approval_id: str, body: ApprovalDecision, runtime: Service, staff: Approver) -> dict[str, Any]:
     """Approve or deny what the agent may not do alone."""
-    return await handoffs.decide_approval(runtime, approval_id, staff, body.approved, body.comment)
+    return await handoffs.decide_approval(runtime, approval_id, staff, body.approved, body.comment, body.arguments)
 
 
 @router.get("/staff/events")

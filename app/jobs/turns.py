@@ -149,7 +149,9 @@ class TurnRunner:
             if start is not None:
                 break
             await asyncio.sleep(0.05)  # another turn of the conversation runs
-        decision = {"state": approval.state, "comment": approval.comment}
+        decision = {"state": approval.state, "comment": approval.comment, "summary": approval.summary}
+        if approval.asked_arguments is not None:
+            decision |= {"arguments": approval.arguments}
         await self._run(start, Command(resume=decision))
         self.schedule(start.conversation.id)
 

@@ -31,7 +31,8 @@ export class ApprovalCase {
     this.#follow = [
       following(
         decision,
-        ({ state, decided_by: by, comment }) => ({ state, by, comment }),
+        ({ state, decided_by: by, comment, arguments: wanted, asked_arguments: before }) =>
+          ({ state, by, comment, wanted, before }),
         (now) => this.#decision(now),
       ),
       growing(transcript),
@@ -81,28 +82,79 @@ export class ApprovalCase {
     ];
   }
 
-  #decision({ state, by, comment }) {
+  #decision({ state, by, comment, wanted, before }) {
     if (state !== "pending") {
-      const outcome = by
-        ? `${state === "approved" ? "Approved" : "Denied"} by ${by}`
-        : "It lapsed before anybody decided";
+      const approved = before ? "Approved with a change" : "Approved";
+      const outcome =
+        by && state !== "expired"
+          ? `${state === "approved" ? approved : "Denied"} by ${by}`
+          : "It lapsed before anybody decided";
       return el("p", { class: "outcome" }, `${outcome}${comment ? `: ${comment}` : "."}`);
     }
     if (!MAY_DECIDE.has(this.#desk.role)) return el("p", { class: "quiet" }, "An approver or a lead decides this.");
     const field = el("textarea", { id: "comment", rows: "2" });
-    const button = (label, kind, approved) =>
-      el("button", { type: "button", class: kind, onclick: () => this.#decide(approved, field.value.trim()) }, label);
+    const change = new Change(wanted);
+    const button = (label, kind, decision) =>
+      el(
+        "button",
+        { type: "button", class: kind, onclick: () => this.#decide({ ...decision(), comment: field.value.trim() }) },
+        label,
+      );
     return [
-      el("label", { for: "comment" }, "Comment (where you deny, the customer reads it)"),
+      el("label", { for: "comment" }, "Comment (where you deny or change it, the customer reads it)"),
       field,
-      el("div", { class: "row" }, button("Approve", "primary", true), button("Deny", "danger", false)),
+      el(
+        "div",
+        { class: "row" },
+        button("Approve", "primary", () => ({ approved: true })),
+        button("Deny", "danger", () => ({ approved: false })),
+      ),
+      el(
+        "details",
+        { class: "change" },
+        el("summary", {}, "Approve something else"),
+        el("p", { class: "quiet" }, "The rules apply to it all the same, and the customer is asked whether they agree."),
+        change.element,
+        button("Approve this instead", "", () => ({ approved: true, arguments: change.value })),
+      ),
     ];
   }
 
-  async #decide(approved, comment) {
+  async #decide(decision) {
     await this.#desk.attempt(async () => {
-      await this.#desk.service.post(`/v1/approvals/${this.#id}`, { approved, comment });
-      this.#desk.say(approved ? "Approved. The customer is told." : "Denied. The customer is told.");
+      await this.#desk.service.post(`/v1/approvals/${this.#id}`, decision);
+      this.#desk.say(decision.approved ? "Approved. The customer is told." : "Denied. The customer is told.");
     });
+  }
+}
+
+/** The values of a request as fields: a number stays a number, money is in minor units. */
+class Change {
+  #wanted;
+  #fields;
+
+  constructor(wanted) {
+    this.#wanted = wanted;
+    const plain = Object.entries(wanted).filter(([, value]) => ["number", "string"].includes(typeof value));
+    this.#fields = plain.map(([name, value]) => {
+      const number = typeof value === "number";
+      const id = `change-${name}`;
+      const input = el("input", { id, type: number ? "number" : "text", ...(number && { step: "1", min: "0" }) });
+      input.value = String(value);
+      return { name, number, id, input };
+    });
+    this.element = el(
+      "div",
+      { class: "fields" },
+      this.#fields.flatMap(({ name, id, input }) => [el("label", { for: id }, name.replaceAll("_", " ")), input]),
+    );
+  }
+
+  get value() {
+    const given = this.#fields.map(({ name, number, input }) => [
+      name,
+      number ? Number(input.value) : input.value.trim(),
+    ]);
+    return { ...this.#wanted, ...Object.fromEntries(given) };
   }
 }

@@ -13,6 +13,7 @@ const OPENINGS = [
   ["cus_004", "How do I rotate an API key?"],
 ];
 const CHOSEN = "larkspur customer";
+const LOOK_EVERY = 3000;
 
 const chat = document.getElementById("chat");
 const who = document.getElementById("who");
@@ -31,6 +32,7 @@ for (const [id, words] of OPENINGS) {
   document.getElementById("openings").append(el("li", {}, el("q", {}, words), button));
 }
 who.addEventListener("change", () => become(who.value));
+let token = null;
 become(new URLSearchParams(location.search).get("customer") ?? sessionStorage.getItem(CHOSEN) ?? "cus_001");
 
 /** Signs in as a customer: the chat then shows their conversation. */
@@ -52,10 +54,31 @@ function become(id) {
   const today = new Date();
   const next = new Date(today.getFullYear(), today.getMonth() + 1, 1);
   show("next-invoice", next.toLocaleDateString("en-GB", { day: "numeric", month: "long" }));
+  token = null;
   chat.tokenProvider = async () => {
     const answer = await fetch(`/development/customer-token?customer=${encodeURIComponent(id)}`);
-    return (await answer.json()).token;
+    token = (await answer.json()).token;
+    return token;
   };
+  showLetters([]);
+}
+
+setInterval(lookForLetters, LOOK_EVERY);
+
+/** Looks into the mailbox of whoever chats. */
+async function lookForLetters() {
+  if (token === null || document.hidden) return;
+  const asked = token;
+  const answer = await fetch("/development/outbox", { headers: { Authorization: `Bearer ${asked}` } });
+  if (answer.ok && asked === token) showLetters((await answer.json()).letters);
+}
+
+function showLetters(letters) {
+  document.getElementById("mailbox").hidden = letters.length === 0;
+  const items = letters.map(({ subject, sent_to: to, body }) =>
+    el("li", {}, el("strong", {}, `${subject} (to ${to})`), el("p", {}, body)),
+  );
+  document.getElementById("letters").replaceChildren(...items);
 }
 
 function show(id, text) {

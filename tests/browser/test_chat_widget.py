@@ -1,6 +1,7 @@
 """A customer in the chat widget of the sample site."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -48,6 +49,22 @@ async def test_a_customer_who_was_charged_twice_agrees_by_a_button_and_gets_the_
     await expect(chat.status).to_have_text("Thank you, good to know.")
     await expect(chat.panel.get_by_text("Did this solve it?")).to_be_hidden()
     assert [row["solved"] for row in (await only_conversation(service))["feedback"]] == [True]
+
+
+async def test_a_customer_types_the_code_from_their_mailbox(service: Served, visit: Visit, keep: Keep) -> None:
+    page = await visit("/?customer=cus_002")
+    chat = await Chat(page).open()
+    await chat.write("could sam lee get administrator rights please, he leads the team now")
+    await expect(chat.messages("agent")).to_contain_text("I have just sent a code to e***@")
+    letter = page.get_by_role("region", name="Your mailbox")
+    await expect(letter).to_contain_text("Your code is")
+    await keep(page, "widget-code")
+    code = re.search(r"Your code is (\d{6})", await letter.inner_text())
+    assert code
+    await chat.write(code[1])
+    await expect(chat.messages("agent")).to_have_count(2)
+    (effect,) = (await only_conversation(service))["effects"]
+    assert (effect["tool"], effect["state"]) == ("access.change_role", "verified")
 
 
 async def test_saying_no_by_the_button_changes_nothing(service: Served, visit: Visit) -> None:

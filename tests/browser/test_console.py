@@ -158,6 +158,26 @@ async def test_an_approver_approves_in_the_console_and_the_customer_sees_the_ref
     assert [approval["decided_by"] for approval in record["approvals"]] == ["approver@example.com"]
 
 
+async def test_an_approver_approves_less_and_the_customer_agrees_to_that(
+    service: Served, visit: Visit, keep: Keep
+) -> None:
+    chat = await Chat(await visit("/?customer=cus_043")).open()
+    await chat.write("We paid invoice 4304 twice. Kindly return the second payment.")
+    await chat.button("Yes, go ahead").click()
+    desk = Console(await visit("/console"))
+    await desk.be("approver@example.com")
+    await desk.choose("Approve?")
+    await desk.page.get_by_text("Approve something else").click()
+    await desk.page.get_by_label("amount").fill("30000")
+    await desk.page.get_by_label("Comment").fill("Half of it is our fault.")
+    await keep(desk.page, "console-approval-change")
+    await desk.button("Approve this instead").click()
+    await expect(desk.case).to_contain_text("Approved with a change by approver@example.com")
+    await expect(chat.messages("agent").last).to_contain_text("Half of it is our fault.")
+    await chat.button("Yes, go ahead").click()
+    await expect(chat.messages("agent").last).to_contain_text("300.00 EUR")
+
+
 async def test_a_denial_reaches_the_customer_with_its_reason(service: Served, visit: Visit) -> None:
     customer = service.customer("cus_043")
     await customer.say("We paid invoice 4304 twice. Kindly return the second payment.")

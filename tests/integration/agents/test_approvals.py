@@ -81,7 +81,7 @@ async def test_an_approval_that_nobody_decides_expires_and_the_customer_is_told(
         await runtime.turns.resume(turn_id)
         record = await talk.record()
         assert record["approvals"][0]["state"] == "expired"
-        assert record["messages"][-1]["role"] == "agent"
+        assert "could not get an approval in time" in record["messages"][-1]["text"]
         assert await talk.backend("refunds") == []
         assert await runtime.services.transcript.decided_turns() == []
 
@@ -106,3 +106,60 @@ async def test_only_a_parked_turn_leaves_a_checkpoint(runtime: Runtime) -> None:
     assert await checkpoints() == 1
     await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
     assert await checkpoints() == 0
+
+
+async def _asked(runtime: Runtime, approval: str) -> Approval:
+    async with runtime.services.database.read() as session:
+        return await session.get_one(Approval, approval)
+
+
+async def test_what_is_approved_instead_is_put_to_the_customer_and_done_with_their_yes(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    less = {**(await _asked(runtime, approval)).arguments, "amount": 30_000}
+    decided = await handoffs.decide_approval(runtime, approval, APPROVER, True, "half is our fault", less)
+    assert decided["state"] == "approved"
+    assert await talk.backend("refunds") == []
+    record = await talk.record()
+    assert "half is our fault" in record["messages"][-1]["text"]
+    assert "300.00 EUR" in record["messages"][-1]["text"]
+    assert (await talk.say("yes, fine"))["disposition"] == "resolved"
+    assert [refund["amount"] for refund in await talk.backend("refunds")] == [30_000]
+    (decision,) = [d for d in (await talk.record())["decisions"] if d["verdict"] == "permitted" and d["origins"]][-1:]
+    assert decision["origins"]["amount"] == {"origin": "policy", "source": f"approval {approval}"}
+
+
+async def test_it_is_good_for_once(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    less = {**(await _asked(runtime, approval)).arguments, "amount": 30_000}
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "", less)
+    await talk.say("yes")
+    await talk.say("please refund another 300.00 EUR of invoice 4304")
+    await talk.say("yes")
+    assert len(await talk.backend("refunds")) == 1
+
+
+async def test_what_the_rules_forbid_is_not_approved_either(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    more = {**(await _asked(runtime, approval)).arguments, "amount": 9_000_000}
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "", more)
+    assert "the rules do not allow that either" in (await talk.record())["messages"][-1]["text"]
+    await talk.say("yes")
+    assert await talk.backend("refunds") == []
+
+
+async def test_a_change_that_the_tool_cannot_take_is_named(runtime: Runtime) -> None:
+    _, approval = await _parked(runtime)
+    with pytest.raises(Problem, match="It cannot be approved like that"):
+        await handoffs.decide_approval(runtime, approval, APPROVER, True, "", {"amount": "a lot"})
+    assert (await _asked(runtime, approval)).state == "pending"
+
+
+async def test_nobody_approves_their_own_request(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    facts = await runtime.services.customer_facts("cus_043")
+    with pytest.raises(Problem, match="Your own request"):
+        await handoffs.decide_approval(runtime, approval, Staff(str(facts["contact_email"]), "approver"), True, "")
+    await runtime.services.transcript.add_person_message(talk.conversation_id, "I asked for it.", "lead@example.com")
+    with pytest.raises(Problem, match="Your own request"):
+        await handoffs.decide_approval(runtime, approval, Staff("Lead@example.com", "lead"), True, "")
+    assert await talk.backend("refunds") == []
