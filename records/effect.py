@@ -48,3 +48,6 @@ class EffectRecord(Row, table=True):
     intended_at: datetime = moment()
     sent_at: datetime | None = moment(default=None)
     settled_at: datetime | None = moment(default=None)
+    undo_key: str | None = None
+    """The key under which it is being, or was, taken back."""
+    undone_by: str | None = None

@@ -9,6 +9,10 @@ class NoSuchRecord(ToolError):
     """The record does not exist, or is not this customer's: the two look alike on purpose."""
 
 
+class NotReversible(ToolError):
+    """The effect cannot be taken back: it was not done, or the tool knows no way."""
+
+
 class BackendRefused(ToolError):
     """The backend understood the request and said no; the message says why. Repeating it does not help."""
 

@@ -6,7 +6,9 @@ idempotency key, then read back from the backend, then `verified`. Whatever inte
 the matter, perhaps does it by hand, so nothing is sent any more.
 """
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlmodel import col, select
@@ -17,7 +19,7 @@ from records.conversation import Conversation
 from records.database import Database
 from records.effect import EffectRecord, EffectState
 from records.turn import Turn
-from tools.errors import BackendTimeout, BackendUnavailable, ToolError
+from tools.errors import BackendTimeout, BackendUnavailable, NotReversible, ToolError
 from tools.registry import ToolRegistry
 from tools.tool import Result, Tool
 
@@ -63,6 +65,65 @@ class Ledger:
             query = query.where(EffectRecord.conversation_id == conversation_id)
         async with self.database.read() as session:
             return list(await session.scalars(query.order_by(col(EffectRecord.id))))
+
+    async def compensate(self, effect_id: str, by: str, reason: str) -> EffectRecord:
+        """Take a verified effect back. Returns the row: `compensated`, or `verified` where its end is not known yet.
+
+        That it is wanted is written first, under a key of its own, so that an interrupted undoing is carried to its end
+        by the sweep and happens once. Raises `NotReversible`, and `BackendRefused` where the backend says no.
+        """
+        row = await self._load(effect_id)
+        effect = self.registry.get(row.tool).effect
+        if row.state == EffectState.COMPENSATED:
+            return row
+        if row.state != EffectState.VERIFIED:
+            raise NotReversible(f"it is {row.state}: only what was verified can be taken back")
+        if effect is None or effect.undo is None:
+            raise NotReversible(f"{row.tool} cannot be taken back")
+        if row.undo_key is None:
+            key = hashlib.sha256(f"undo {row.idempotency_key}".encode()).hexdigest()[:40]
+            row = await self._mark(row, "undoing", {"by": by, "reason": reason}, undo_key=key, undone_by=by)
+        return await self.finish_undoing(row)
+
+    async def finish_undoing(self, row: EffectRecord) -> EffectRecord:
+        """Carry an undoing that was begun to its end. The backend answers a key that it knows as the first time."""
+        effect = self.registry.get(row.tool).effect
+        assert effect is not None
+        assert effect.undo is not None
+        assert row.undo_key is not None
+        for _ in range(2):
+            try:
+                undone = await effect.undo(row.customer_id, row.idempotency_key, row.undo_key)
+            except (BackendTimeout, BackendUnavailable) as fault:
+                log.warning("undoing_unsettled", effect=row.id, tool=row.tool, error=type(fault).__name__)
+                continue
+            except ToolError as error:
+                await self._mark(row, "undoing refused", {"error": str(error)}, undo_key=None, undone_by=None)
+                raise
+            result = {**(row.result or {}), "undone": undone.model_dump(mode="json")}
+            return await self._mark(row, EffectState.COMPENSATED, {}, state=EffectState.COMPENSATED, result=result)
+        return row
+
+    async def undoing_rows(self) -> list[EffectRecord]:
+        """Effects that somebody began to take back."""
+        query = select(EffectRecord).where(
+            EffectRecord.state == EffectState.VERIFIED, col(EffectRecord.undo_key).is_not(None)
+        )
+        async with self.database.read() as session:
+            return list(await session.scalars(query.order_by(col(EffectRecord.id))))
+
+    async def _mark(self, row: EffectRecord, told: str, more: dict[str, Any], **columns: Any) -> EffectRecord:
+        """Change columns of a verified row, with an audit event. One that was taken back meanwhile stays as it is."""
+        async with self.database.write() as session:
+            conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
+            current = (await session.scalars(select(EffectRecord).where(EffectRecord.id == row.id))).one()
+            if current.state != EffectState.VERIFIED:
+                return current
+            for name, value in columns.items():
+                setattr(current, name, value)
+            event = {"effect": row.id, "tool": row.tool, "state": str(told), **more}
+            audit.append(session, conversation, [("effect", event)], self.clock())
+        return current
 
     async def _send(self, row: EffectRecord) -> EffectRecord:
         tool = self.registry.get(row.tool)

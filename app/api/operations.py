@@ -19,6 +19,7 @@ from records.handoff import Handoff
 from records.identifiers import new_id
 from records.knowledge import RolloutStage
 from records.turn import Turn
+from tools.errors import NotReversible, ToolError
 
 router = APIRouter(tags=["operations"])
 
@@ -32,6 +33,13 @@ class StageChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     stage: Literal["off", "shadow", "assist", "canary", "autonomous"]
     canary_share: float = Field(default=0.1, ge=0, le=1)
+
+
+class Undoing(BaseModel):
+    """Why an effect is taken back; the audit chain keeps it."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=2000)
 
 
 @router.get("/healthz")
@@ -101,6 +109,21 @@ async def decisions(
     async with runtime.services.database.read() as session:
         rows = await session.scalars(query)
         return {"items": [row.model_dump(mode="json") for row in rows]}
+
+
+@router.post("/v1/effects/{effect_id}/undo")
+async def undo_effect(effect_id: str, body: Undoing, runtime: Service, staff: Admin) -> dict[str, Any]:
+    """Take an effect back, where its backend can. Done twice it is done once."""
+    async with runtime.services.database.read() as session:
+        if await session.get(EffectRecord, effect_id) is None:
+            raise Problem(404, "No such effect", f"There is no effect {effect_id}.")
+    try:
+        row = await runtime.services.ledger.compensate(effect_id, staff.email, body.reason)
+    except NotReversible as error:
+        raise Problem(409, "It cannot be taken back", f"{error}.") from None
+    except ToolError as error:
+        raise Problem(409, "The backend did not take it back", f"{error}.") from None
+    return row.model_dump(mode="json")
 
 
 @router.get("/v1/audit/{conversation_id}")

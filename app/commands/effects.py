@@ -67,6 +67,35 @@ def settle(
     raise typer.Exit(1 if still else 0)
 
 
+@commands.command()
+def undo(
+    effect: Annotated[str, typer.Argument(help="An effect's id: eff_...")],
+    reason: Annotated[str, typer.Option(help="Why; the audit chain keeps it.")],
+    by: Annotated[str, typer.Option(help="Who takes it back: an e-mail address.")],
+    as_json: Json = False,
+) -> None:
+    """Take a verified effect back, where its backend can."""
+    row = asyncio.run(_undo(Settings.read(), effect, by, reason))
+    done = row.state == "compensated"
+    says = "taken back" if done else "begun: the backend does not answer, and the service carries it to its end"
+    emit(row.model_dump(mode="json"), as_json, f"{row.id}  {row.tool}: {says}")
+    raise typer.Exit(0 if done else 1)
+
+
+async def _undo(settings: Settings, effect_id: str, by: str, reason: str) -> "EffectRecord":
+    await _find(settings, effect_id)
+    from app.logs import configure
+    from app.runtime import Shared, running
+    from tools.errors import ToolError
+
+    configure(quiet=True)
+    async with running(settings, background=False, shared=Shared(None, None, None)) as runtime:
+        try:
+            return await runtime.services.ledger.compensate(effect_id, by, reason)
+        except ToolError as error:
+            raise BadInput(f"{effect_id}: {error}") from None
+
+
 async def _read(
     settings: Settings, state: str | None, customer: str | None, limit: int
 ) -> tuple[list["EffectRecord"], int]:

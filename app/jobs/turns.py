@@ -17,6 +17,7 @@ from agents.state import TurnState
 from agents.turn import TurnContext, begin
 from records.conversation import Message
 from records.transcript import TurnStart, TurnTaken
+from tools.errors import ToolError
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +94,11 @@ class TurnRunner:
             age = (self.services.clock() - row.intended_at).total_seconds()
             if row.conversation_id not in held and age > UNSETTLED_FOR:
                 await self.services.ledger.settle(row)
+        for row in await self.services.ledger.undoing_rows():
+            try:
+                await self.services.ledger.finish_undoing(row)
+            except ToolError as error:
+                log.warning("undoing_refused", effect=row.id, tool=row.tool, error=str(error))
 
     async def run_one(self, start: TurnStart) -> bool:
         """One turn through the graph; whether more messages wait. Whatever fails, the customer gets a person."""

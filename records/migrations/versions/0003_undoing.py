@@ -1,0 +1,20 @@
+"""effects that are taken back"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("effects", sa.Column("undo_key", sa.String(), nullable=True))
+    op.add_column("effects", sa.Column("undone_by", sa.String(), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("effects") as batch:
+        batch.drop_column("undone_by")
+        batch.drop_column("undo_key")
