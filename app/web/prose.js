@@ -4,7 +4,8 @@ import { el } from "./dom.js";
 
 const BULLET = /^\s*[-*•]\s+/;
 const NUMBER = /^\s*\d{1,3}[.)]\s+/;
-const ADDRESS = /https?:\/\/[^\s<>"'`]+/g;
+const DOCUMENT = /^\/v1\/documents\/\w+$/;
+const ADDRESS = /https?:\/\/[^\s<>"'`]+|(?<![\w./])\/v1\/documents\/\w+/g;
 const ENDS_A_SENTENCE = /[.,;:!?)\]}…]+$/;
 
 /** The elements that show a text. */
@@ -25,18 +26,23 @@ export function prose(text) {
   return blocks;
 }
 
-/** A line with its web addresses as links. */
+/** A line with its web addresses, and the service's own documents, as links. */
 export function linked(line) {
   const parts = [];
   let from = 0;
   for (const found of line.matchAll(ADDRESS)) {
     const address = found[0].replace(ENDS_A_SENTENCE, "");
-    const link = safeLink(address);
+    const link = DOCUMENT.test(address) ? documentLink(address) : safeLink(address);
     if (link === null) continue;
     parts.push(line.slice(from, found.index), link);
     from = found.index + address.length;
   }
   return [...parts, line.slice(from)].filter((part) => part !== "");
+}
+
+/** A link to one of the customer's documents: whoever shows it fetches the file with the caller's token. */
+function documentLink(path) {
+  return el("a", { href: path, "data-document": "" }, "Download the document");
 }
 
 /** A link to an http(s) address, or null where the address is none. */

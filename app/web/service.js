@@ -41,6 +41,17 @@ export class Service {
     return this.#json("GET", path);
   }
 
+  /** Hands a file that needs the caller's token to the browser, under the name that the service gives it. */
+  async download(path) {
+    const answer = await this.#signed(path, {});
+    const [, name] = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "") ?? [];
+    const address = URL.createObjectURL(await answer.blob());
+    const link = document.createElement("a");
+    Object.assign(link, { href: address, download: name ?? "document.pdf" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  }
+
   post(path, body) {
     return this.#json("POST", path, body);
   }

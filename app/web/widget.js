@@ -30,6 +30,7 @@ export class HandrailChat extends HTMLElement {
   #provider = null;
   #beginning = 0; // counts, so that only the latest beginning goes on
   #holder = ""; // whose conversation is shown
+  #service;
   #conversation = null;
   #unsaid = null; // what the customer wants to send while it is not known yet who they are
   #drawn = new Map(); // what each entry of the log was drawn as
@@ -107,13 +108,24 @@ export class HandrailChat extends HTMLElement {
     this.#drawn.clear();
     this.#seen = 0;
     this.#parts.log.replaceChildren(this.#parts.welcome);
-    const service = new Service(origin, (again) => this.#fetchToken(again));
-    this.#conversation = new Conversation(service, storedUnder(holder));
+    this.#service = new Service(origin, (again) => this.#fetchToken(again));
+    this.#conversation = new Conversation(this.#service, storedUnder(holder));
     this.#conversation.addEventListener("change", () => this.#draw());
     this.#draw();
     if (storedUnder(holder).isOpen || !this.#parts.panel.hidden) this.#setOpen(true, { focus: false });
     await this.#conversation.resume();
     if (this.#unsaid) this.#unsaid();
+  }
+
+  async #onDocument(event) {
+    const link = event.target.closest("a[data-document]");
+    if (link === null) return;
+    event.preventDefault();
+    try {
+      await this.#service.download(link.getAttribute("href"));
+    } catch (error) {
+      this.#say(error.message);
+    }
   }
 
   async #fetchToken(renew) {
@@ -195,6 +207,7 @@ export class HandrailChat extends HTMLElement {
     );
     parts.text.addEventListener("keydown", (event) => this.#onComposerKey(event));
     parts.text.addEventListener("input", () => this.#fitDraft());
+    parts.log.addEventListener("click", (event) => this.#onDocument(event));
     return [parts.panel, parts.launcher];
   }
 

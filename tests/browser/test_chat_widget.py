@@ -67,6 +67,18 @@ async def test_a_customer_types_the_code_from_their_mailbox(service: Served, vis
     assert (effect["tool"], effect["state"]) == ("access.change_role", "verified")
 
 
+async def test_a_customer_downloads_the_document_that_was_written_for_them(service: Served, visit: Visit) -> None:
+    page = await visit("/?customer=cus_002")
+    chat = await Chat(page).open()
+    await chat.write("please send us your security overview document")
+    link = chat.messages("agent").last.get_by_role("link", name="Download the document")
+    async with page.expect_download() as started:
+        await link.click()
+    download = await started.value
+    assert download.suggested_filename.endswith(".pdf")
+    assert (await download.path()).read_bytes().startswith(b"%PDF-")
+
+
 async def test_saying_no_by_the_button_changes_nothing(service: Served, visit: Visit) -> None:
     chat = await Chat(await visit("/?customer=cus_001")).open()
     await chat.write(CHARGED_TWICE)

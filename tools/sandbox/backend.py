@@ -28,7 +28,7 @@ from sqlmodel import col
 from records.clock import Clock, system_clock
 from tools.errors import BackendRefused, BackendTimeout, BackendUnavailable, NoSuchRecord
 from tools.sandbox.company import seed_company
-from tools.sandbox.tables import ANSWERED, Answered, Customer, Owned, SandboxTable
+from tools.sandbox.tables import ANSWERED, Answered, Customer, IssuedDocument, Owned, SandboxTable
 from tools.tool import Result
 
 T = TypeVar("T")
@@ -152,11 +152,14 @@ class SandboxBackend:
         `seed` and `today` (default: the clock's) shape a new company and are ignored for one that exists.
         """
         path = Path(path)
-        if not path.exists():
+        older = path.exists()
+        if not older:
             _write_new(path, _founded(seed, today or clock().date()))
         engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
         event.listen(engine.sync_engine, "connect", _prepare)
         event.listen(engine.sync_engine, "begin", _begin)
+        if older:
+            await _add_new_tables(engine)
         return cls(engine, path, clock, faults or Faults())
 
     async def close(self) -> None:
@@ -206,8 +209,13 @@ class SandboxBackend:
             return None
         return result.model_validate(found[2])
 
+    async def issued_document(self, document_id: str) -> IssuedDocument | None:
+        """A document that was written for a customer, whoever that is: the caller compares the owner."""
+        async with _reachable("documents.download"), AsyncSession(self._engine) as session:
+            return await session.get(IssuedDocument, document_id)
+
     async def dump(self) -> dict[str, list[dict[str, Any]]]:
-        """The backend's whole state, ``{table: [rows]}``, JSON-ready and ordered."""
+        """The backend's whole state, ``{table: [rows]}``, JSON-ready and ordered. A file is shown by its hash."""
         state: dict[str, list[dict[str, Any]]] = {}
         async with self._engine.connect() as connection:
             for table in sorted(SandboxTable.metadata.tables.values(), key=lambda table: table.name):
@@ -249,7 +257,16 @@ async def _answered(session: AsyncSession, key: str) -> tuple[str, dict[str, Any
     return None if row is None else (row[0], row[1] or {}, row[2] or {})
 
 
+async def _add_new_tables(engine: AsyncEngine) -> None:
+    """A company that was founded by an earlier version lacks the tables that came since."""
+    writing = engine.execution_options(writes=True)
+    async with writing.begin() as connection:
+        await connection.run_sync(SandboxTable.metadata.create_all)
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
     return value.isoformat() if isinstance(value, date) else value
 
 

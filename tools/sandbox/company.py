@@ -5,7 +5,6 @@ them: customer 12 is ``cus_012``, with users ``usr_1201``..., resources ``res_12
 oldest) to ``in_1204`` (this month's), and payments ``pay_1204_1``....
 """
 
-import hashlib
 import random
 import re
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from tools.sandbox.tables import (
     Resource,
     ResourcePrice,
     SandboxTable,
+    SignIn,
     Subscription,
     Uptime,
     Usage,
@@ -151,6 +151,7 @@ class Scene:
             self.customer,
             self.subscription,
             *self.users,
+            *self._sign_ins(),
             *self.invoices,
             *self.payments,
             *self.cards,
@@ -325,17 +326,39 @@ class Scene:
 
     def _documents(self, kinds: list[str]) -> None:
         for kind in kinds:
-            title = catalog()["documents"][kind]
-            content = f"{title} for {self.story.company} ({self.story.id})"
             self.more.append(
                 Document(
                     id=f"doc_{self.story.number:03d}_{kind}",
                     customer_id=self.story.id,
                     kind=kind,
-                    title=title,
-                    sha256=hashlib.sha256(content.encode()).hexdigest(),
+                    title=catalog()["documents"][kind],
                 )
             )
+
+    def _sign_ins(self) -> list[SandboxTable]:
+        """How each user signed in over the last months, every second or third week. Who is locked failed five times.
+
+        The addresses are from the block that is set aside for examples (RFC 5737).
+        """
+        attempts: list[SandboxTable] = []
+        for place, user in enumerate(self.users):
+            assert user.last_sign_in is not None
+            visits = [(user.last_sign_in - timedelta(days=18 * ago, minutes=37 * ago), "succeeded") for ago in range(6)]
+            if user.locked:
+                begun = user.last_sign_in + timedelta(hours=3)
+                visits += [(begun + timedelta(minutes=minute), "wrong_password") for minute in range(5)]
+            attempts += [
+                SignIn(
+                    id=f"sig_{user.id[4:]}_{number}",
+                    customer_id=user.customer_id,
+                    user_id=user.id,
+                    at=at,
+                    address=f"192.0.2.{(self.story.number * 7 + place) % 254 + 1}",
+                    outcome=outcome,
+                )
+                for number, (at, outcome) in enumerate(sorted(visits), start=1)
+            ]
+        return attempts
 
 
 def _mailbox(name: str) -> str:

@@ -1,14 +1,21 @@
-"""Documents that a customer may ask for, and copies of all their data."""
+"""Documents that a customer may ask for, and copies of all their data.
 
+A document is written when it is asked for and kept with the request: the same idempotency key gives the same file.
+"""
+
+import asyncio
+import hashlib
 from datetime import timedelta
 from typing import Any
 
 from tools.errors import NoSuchRecord
 from tools.sandbox.backend import Account, SandboxBackend
-from tools.sandbox.tables import Document, Export, MessageSent
+from tools.sandbox.document_values import document_values
+from tools.sandbox.pdf import render_document
+from tools.sandbox.tables import Document, Export, IssuedDocument, MessageSent
 from tools.sandbox.wiring import NoArguments, account_resource, effect_tool, read_tool
 from tools.tool import Arguments, Resource, Result, Tool
-from tools.values import DocumentId, DocumentKind, EmailAddress, ExportId, IsoTime, Sha256
+from tools.values import DocumentId, DocumentKind, EmailAddress, ExportId, IsoTime, Link, Sha256
 
 EXPORT_TAKES = timedelta(hours=2)
 
@@ -41,12 +48,15 @@ class ExportRequested(Result):
 
 
 class DocumentSent(Result):
-    """A document that was sent to the address on record."""
+    """A document that was sent to the address on record; `link` is for the customer alone."""
 
     document_id: DocumentId
     title: str
     sent_to: EmailAddress
+    link: Link
     sha256: Sha256
+    fingerprint: str
+    """The beginning of the hash, in groups that people can compare."""
 
 
 def documents_tools(backend: SandboxBackend) -> list[Tool]:
@@ -136,6 +146,18 @@ async def _send_document(account: Account, arguments: WhichDocument) -> tuple[Me
     document = await _document(account, arguments.kind)
     if document is None:
         raise NoSuchRecord(f"there is no document of the kind {arguments.kind} for this customer")
+    values = await document_values(account)
+    content = await asyncio.to_thread(render_document, document.kind, values)
+    issued = IssuedDocument(
+        id=account.new_id("doc"),
+        customer_id=customer.id,
+        kind=document.kind,
+        title=document.title,
+        issued_at=account.now,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    account.session.add(issued)
     message = MessageSent(
         id=account.new_id("msg"),
         customer_id=customer.id,
@@ -143,8 +165,17 @@ async def _send_document(account: Account, arguments: WhichDocument) -> tuple[Me
         kind="compliance_document",
         sent_to=customer.contact_email,
         about=document.id,
-        link=f"https://console.larkspur.example/documents/{document.id}",
+        link=f"/v1/documents/{issued.id}",
     )
     return message, DocumentSent(
-        document_id=document.id, title=document.title, sent_to=message.sent_to, sha256=document.sha256
+        document_id=issued.id,
+        title=issued.title,
+        sent_to=message.sent_to,
+        link=message.link,
+        sha256=issued.sha256,
+        fingerprint=_fingerprint(issued.sha256),
     )
+
+
+def _fingerprint(sha256: str) -> str:
+    return " ".join(sha256[begin : begin + 4] for begin in range(0, 12, 4))

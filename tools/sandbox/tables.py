@@ -70,6 +70,18 @@ class User(Owned, table=True):
     last_sign_in: datetime | None = moment(default=None, nullable=True)
 
 
+class SignIn(Owned, table=True):
+    """One attempt to sign in to the console."""
+
+    __tablename__ = "sign_ins"
+    user_id: str = Field(index=True)
+    at: datetime = moment()
+    address: str
+    """Internet address that it came from."""
+    outcome: str = "succeeded"
+    """succeeded, wrong_password."""
+
+
 class Plan(SandboxTable, table=True):
     """One plan in one currency."""
 
@@ -255,11 +267,22 @@ class Uptime(Owned, table=True):
 
 
 class Document(Owned, table=True):
-    """A document that may be sent to this customer."""
+    """A document that may be sent to this customer; it is written when it is asked for."""
 
     __tablename__ = "documents"
     kind: str
     title: str
+
+
+class IssuedDocument(Owned, table=True):
+    """A document as it was written for a customer, from the records of that moment."""
+
+    __tablename__ = "issued_documents"
+    kind: str
+    title: str
+    issued_at: datetime = moment()
+    content: bytes
+    """The PDF."""
     sha256: str
 
 

@@ -116,7 +116,8 @@ def test_another_customers_record_is_neither_permitted_nor_reached(tool, asking,
         resource = await world.touched(tool, customer, **arguments)
         assert resource
         assert resource.owner == f"cus_{owning:03d}"
-        money = {"amount_minor": 100, "currency": resource.attributes.get("currency", "EUR"), "spent_30d_minor": 0}
+        currency = resource.attributes.get("currency", "EUR")
+        money = {"amount_minor": 100, "currency": currency, "spent_30d_minor": 0, "spent_today_minor": 0}
         verdict = ENGINE.decide(PolicyRequest(customer, level, tool, resource, {**money, "approved": approved}))
         assert not verdict.allowed
         assert "only-own-records" in verdict.policies

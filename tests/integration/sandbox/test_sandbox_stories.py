@@ -20,7 +20,7 @@ async def verdict(world, tool, customer, level=IdentityLevel.VERIFIED, **argumen
     resource = await found.resource(customer, given)
     amount = found.effect.amount(given, resource) if found.effect else None
     minor, currency = amount or (0, "")
-    context = {"amount_minor": minor, "currency": currency, "spent_30d_minor": 0}
+    context = {"amount_minor": minor, "currency": currency, "spent_30d_minor": 0, "spent_today_minor": 0}
     return ENGINE.decide(PolicyRequest(customer, level, tool, resource, context))
 
 
