@@ -105,6 +105,7 @@ async def _by_procedure(
         canary_share=0.0,
         queue="general",
         spent_30d_minor={},
+        spent_today_minor={},
         consents=frozenset(),
     )
     brief = Brief(

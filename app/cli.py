@@ -40,9 +40,19 @@ def serve(
 
     settings = Settings.read()
     configure()
+    if settings.connected:
+        run(_reached(settings))
     uvicorn.run(
         create_app(settings), host=host or settings.host, port=settings.port if port is None else port, log_config=None
     )
+
+
+async def _reached(settings: Settings) -> None:
+    """Open what the settings connect, once, so that a wrong one is said in a line. Raises `BrokenSettings`."""
+    from app.runtime import Shared, running
+
+    async with running(settings, background=False, shared=Shared(None, None, None)):
+        pass
 
 
 @cli.command()

@@ -21,7 +21,7 @@ from app.embeddings import lasting_embedder, passing_embedder
 from app.events import Broadcaster
 from app.jobs.outbox import MailServer, OutboxSender
 from app.jobs.turns import TurnRunner
-from app.settings import POLICIES, PROMPTS, BrokenSettings, Settings
+from app.settings import PROMPTS, BrokenSettings, Settings
 from records.clock import Clock, system_clock
 from records.database import Database, postgres_options
 from records.knowledge import RolloutStage
@@ -119,13 +119,13 @@ def make_classifier(settings: Settings, content: Content, embedder: Any) -> Any:
 def load_shared(settings: Settings, content: Content) -> Shared:
     """Load the embedder, the classifier and the knowledge index of this home."""
     from agents.knowledge.index import KnowledgeIndex
-    from tools.policy import PolicyEngine
+    from app.connectors import policies
 
     settings.home.mkdir(parents=True, exist_ok=True)
     embedder, lasting = passing_embedder(settings), lasting_embedder(settings)
     classifier = make_classifier(settings, content, embedder)
     knowledge = KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url, documents=lasting)
-    return Shared(embedder, classifier, knowledge, content, PolicyEngine.load(POLICIES))
+    return Shared(embedder, classifier, knowledge, content, policies(settings))
 
 
 def make_classify(classifier: Any) -> Callable[[list[str]], Awaitable[list[Guess]]]:
@@ -200,12 +200,11 @@ async def running(
     """
     from agents.confidence.model import ConfidenceModel, CostModel
     from agents.graph import build_graph
-    from tools.policy import PolicyEngine
+    from app.connectors import connected_facts, connected_tools, policies
     from tools.sandbox.backend import SandboxBackend
-    from tools.sandbox.facts import customer_facts
-    from tools.sandbox.toolset import sandbox_tools
 
     settings.home.mkdir(parents=True, exist_ok=True)
+    mail = mail_server(settings) if settings.smtp_url is not None else None
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.database)
         stack.push_async_callback(database.close)
@@ -213,7 +212,7 @@ async def running(
             settings.sandbox_path, clock=clock, seed=settings.seed, today=today or clock().date()
         )
         stack.push_async_callback(sandbox.close)
-        registry = ToolRegistry(sandbox_tools(sandbox))
+        registry = await connected_tools(settings, sandbox, clock, stack)
         content = shared.content if shared and shared.content else load_content(registry)
         if shared is None:
             shared = await asyncio.to_thread(load_shared, settings, content)
@@ -238,7 +237,7 @@ async def running(
             registry=registry,
             gate=CallGate(
                 registry,
-                shared.policies or PolicyEngine.load(POLICIES),
+                shared.policies or policies(settings),
                 ConfidenceModel.load(),
                 CostModel.load(PROMPTS / "costs.yaml"),
             ),
@@ -249,7 +248,7 @@ async def running(
             templates=content.templates,
             classify=make_classify(classifier),
             search=search,
-            customer_facts=customer_facts(sandbox),
+            customer_facts=await connected_facts(settings, sandbox, clock, stack),
             stage_of=stage_of,
             proposer=chosen,
             system_prompt=content.system_prompt,
@@ -264,8 +263,8 @@ async def running(
         if background:
             await turns.start()
             stack.push_async_callback(turns.stop)
-            if settings.smtp_url is not None:
-                sending = asyncio.create_task(OutboxSender(database, clock, mail_server(settings)).keep_sending())
+            if mail is not None:
+                sending = asyncio.create_task(OutboxSender(database, clock, mail).keep_sending())
                 stack.callback(sending.cancel)
         yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key())
 

@@ -28,8 +28,22 @@ class Settings(BaseSettings):
     chroma_url: str | None = Field(default=None, description="Default: embedded in HOME. Or http://host:port")
     model: str = Field(default="embedded", pattern=r"^(embedded|openai:.+)$")
     embeddings: str = Field(default="embedded", pattern=r"^(embedded|openai:.+)$")
-    billing: Literal["sandbox"] = "sandbox"
-    provisioning: Literal["sandbox"] = "sandbox"
+    billing: Literal["sandbox", "stripe"] = "sandbox"
+    stripe_api_key: SecretStr | None = Field(default=None, description="Of a restricted key, with BILLING=stripe.")
+    stripe_base_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="Of a Stripe stand-in. Default: Stripe itself."
+    )
+    stripe_seconds: float = Field(default=20.0, gt=0, description="Time limit of one call of a billing tool.")
+    stripe_webhook_secret: SecretStr | None = Field(
+        default=None, description="Signs what Stripe sends to /v1/webhooks/stripe. Without it nothing is taken."
+    )
+    provisioning: Literal["sandbox", "scim"] = "sandbox"
+    scim_url: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="The SCIM 2.0 service's base, with PROVISIONING=scim."
+    )
+    scim_token: SecretStr | None = Field(default=None, description="The bearer token of the SCIM service.")
+    scim_seconds: float = Field(default=10.0, gt=0, description="Time limit of one call of an access tool.")
+    mcp_config: Path | None = Field(default=None, description="YAML that maps tools of MCP servers into this service.")
     secret_key: SecretStr | None = Field(default=None, description="Signs tokens. Default: made once, kept in HOME.")
     company: str = "Larkspur Cloud"
     default_stage: Literal["off", "shadow", "assist", "canary", "autonomous"] = "autonomous"
@@ -78,6 +92,12 @@ class Settings(BaseSettings):
             name = str(first["loc"][0]).upper()
             name = name if name.startswith("OPENAI_") else f"HANDRAIL_{name}"
             raise BrokenSettings(f"setting {name}: {first['msg']}") from None
+
+    @property
+    def connected(self) -> bool:
+        """Whether anything but the sandbox is behind the tools, or letters leave by mail."""
+        elsewhere = (self.billing, self.provisioning) != ("sandbox", "sandbox")
+        return elsewhere or self.mcp_config is not None or self.smtp_url is not None
 
     @property
     def sends_codes(self) -> bool:

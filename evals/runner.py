@@ -10,7 +10,7 @@ from app.settings import Settings
 from evals.customer import SimulatedCustomer
 from evals.grading import Grade, Played, grade, normalised
 from evals.tickets import Ticket
-from evals.world import fresh_world
+from evals.world import end_state, fresh_world, names_of
 from tools.errors import ToolError
 
 MAX_EXCHANGES = 12
@@ -39,11 +39,11 @@ async def play_all(
 
 async def play(ticket: Ticket, shared: Shared, settings: Settings) -> Played:
     """Play one ticket in a world of its own."""
-    async with fresh_world(shared, settings, ticket.opened_at) as runtime:
-        before = await runtime.sandbox.dump()
+    async with fresh_world(shared, settings, ticket.opened_at, {ticket.customer}) as runtime:
+        before = await end_state(runtime)
         conversation = await runtime.services.transcript.open(ticket.customer, ticket.level, ticket.channel)
         exchanges, milliseconds = await _converse(ticket, runtime, conversation.id)
-        after = await runtime.sandbox.dump()
+        after = await end_state(runtime)
         played = await _collect(ticket, runtime, conversation.id, exchanges, milliseconds)
     played.changed = normalised(after, before) != normalised(before, before)
     done = [effect for effect in played.effects if effect["state"] == "verified"]
@@ -55,7 +55,7 @@ async def play(ticket: Ticket, shared: Shared, settings: Settings) -> Played:
 async def _converse(ticket: Ticket, runtime: Runtime, conversation_id: str) -> tuple[list[dict[str, str]], list[float]]:
     from app.api.conversations import turn_answer
 
-    customer = SimulatedCustomer(ticket)
+    customer, names = SimulatedCustomer(ticket), names_of(runtime)
     text: str | None = customer.opening()
     exchanges: list[dict[str, str]] = []
     milliseconds: list[float] = []
@@ -63,7 +63,7 @@ async def _converse(ticket: Ticket, runtime: Runtime, conversation_id: str) -> t
         if text is None:
             break
         begin = time.perf_counter()
-        message, task = await runtime.turns.receive(conversation_id, text)
+        message, task = await runtime.turns.receive(conversation_id, names.as_here(text))
         await task
         milliseconds.append((time.perf_counter() - begin) * 1000)
         answer = await turn_answer(runtime, message.id)
@@ -84,7 +84,7 @@ async def _collect(
     from app.api.conversations import conversation_record
 
     conversation = await runtime.services.transcript.get(conversation_id)
-    record = await conversation_record(runtime, conversation, whole=True)
+    record = names_of(runtime).as_recorded(await conversation_record(runtime, conversation, whole=True))
     return played_from(ticket, record, exchanges, milliseconds)
 
 
@@ -122,14 +122,14 @@ async def _reproduces(
     ticket: Ticket, shared: Shared, settings: Settings, done: list[dict[str, Any]], reached: dict[str, list[str]]
 ) -> bool:
     """Do the same effects straight at the backends of a second world, and compare the states."""
-    async with fresh_world(shared, settings, ticket.opened_at) as reference:
-        before = await reference.sandbox.dump()
+    async with fresh_world(shared, settings, ticket.opened_at, {ticket.customer}) as reference:
+        names, before = names_of(reference), await end_state(reference)
         for number, effect in enumerate(done):
             tool = reference.services.registry.get(effect["tool"])
-            arguments = tool.arguments.model_validate(effect["arguments"])
+            arguments = tool.arguments.model_validate(names.as_here(effect["arguments"]))
             try:
                 await tool.call(ticket.customer, arguments, f"reference-{number}")
             except ToolError:
                 return False
-        after = await reference.sandbox.dump()
+        after = await end_state(reference)
     return normalised(after, before) == reached

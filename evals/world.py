@@ -2,19 +2,25 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from agents.knowledge.documents import read_documents
 from app.runtime import Runtime, Shared, running
 from app.settings import ROOT, Settings
+from evals.scim_world import address, fill, scim_for_run, scim_for_world, users_table
+from evals.stripe_world import Names, at_stripe, stand_in
 from records.clock import Clock, system_clock
 from records.database import migrated_copy
 
 ARTICLES = ROOT / "tools" / "sandbox" / "knowledge"
+BOOKS = "books"
+"""In a runtime's extras: what another billing backend holds."""
 
 
 def clock_from(start: datetime) -> Clock:
@@ -36,15 +42,64 @@ def just_after(start: datetime) -> Clock:
 
 
 @asynccontextmanager
-async def fresh_world(shared: Shared, settings: Settings, opened_at: datetime) -> AsyncIterator[Runtime]:
-    """A running service in a home of its own, as of `opened_at`."""
+async def fresh_world(
+    shared: Shared, settings: Settings, opened_at: datetime, customers: Collection[str] | None = None
+) -> AsyncIterator[Runtime]:
+    """A running service in a home of its own, as of `opened_at`.
+
+    With BILLING=stripe an account of its own as well, in which `customers` (default: all) are as in the sandbox.
+    """
     with tempfile.TemporaryDirectory(prefix="handrail-world-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         template = settings.home / "template.db"
         await migrated_copy(template, home / "handrail.db")
         own = settings.model_copy(update={"home": home, "database_url": None})
-        async with running(own, clock=clock_from(opened_at), shared=shared, background=False) as runtime:
+        async with AsyncExitStack() as stack:
+            books = None
+            if settings.billing == "stripe":
+                own = own.model_copy(update={"stripe_api_key": SecretStr(f"sk_test_{home.name}")})
+                books = await stack.enter_async_context(at_stripe(own, opened_at, customers))
+            own = await stack.enter_async_context(scim_for_world(own))
+            world = running(own, clock=clock_from(opened_at), shared=shared, background=False)
+            runtime = await stack.enter_async_context(world)
+            if own.provisioning == "scim":
+                await fill(*address(own), await runtime.sandbox.dump())
+            if books is not None:
+                runtime.extras[BOOKS] = books
             yield runtime
+
+
+@asynccontextmanager
+async def backends(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings for a run's worlds: backends that they connect without an address run as long as the block."""
+    with scim_for_run(settings) as own:
+        if own.billing != "stripe" or own.stripe_base_url is not None:
+            yield own
+            return
+        async with stand_in() as url:
+            yield own.model_copy(update={"stripe_base_url": url, "stripe_api_key": SecretStr("sk_test_of_the_run")})
+
+
+async def end_state(runtime: Runtime) -> dict[str, list[dict[str, Any]]]:
+    """What the backends of a world hold: the sandbox's tables, and those of Stripe and SCIM in their place."""
+    state = await runtime.sandbox.dump()
+    if runtime.settings.provisioning == "scim":
+        state["users"] = await users_table(*address(runtime.settings), state)
+    books = runtime.extras.get(BOOKS)
+    if books is None:
+        return state
+    return {**state, **await books.tables(), "customers": [_unbilled(row) for row in state["customers"]]}
+
+
+def names_of(runtime: Runtime) -> Names:
+    """Which ids of this world the recorded tickets call by other names."""
+    books = runtime.extras.get(BOOKS)
+    return books.names if books is not None else Names()
+
+
+def _unbilled(customer: dict[str, Any]) -> dict[str, Any]:
+    """A customer without what the sandbox's own billing says."""
+    return {name: value for name, value in customer.items() if name not in ("plan", "status")}
 
 
 async def prepared(settings: Settings) -> Shared:

@@ -45,7 +45,7 @@ class EffectRecord(Row, table=True):
     result: dict[str, Any] | None = document(default=None, nullable=True)
     error: str = ""
     attempts: int = 0
-    intended_at: datetime = moment()
+    intended_at: datetime = moment(index=True)
     sent_at: datetime | None = moment(default=None)
     settled_at: datetime | None = moment(default=None)
     undo_key: str | None = None

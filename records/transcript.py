@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel, col, func, select
 
 from records import audit
 from records.clock import Clock
@@ -570,4 +570,27 @@ async def spent_last_30_days(session: AsyncSession, customer_id: str, now: datet
     return totals
 
 
-__all__ = ["Approval", "Transcript", "TurnEnd", "TurnStart", "TurnTaken", "UnknownConversation", "spent_last_30_days"]
+async def spent_today(session: AsyncSession, now: datetime) -> dict[tuple[str, str], int]:
+    """Money that effects moved since midnight UTC, for all customers: {(tool, currency): minor units}."""
+    query = (
+        select(EffectRecord.tool, EffectRecord.currency, func.sum(EffectRecord.amount_minor))
+        .where(
+            col(EffectRecord.intended_at) >= now.replace(hour=0, minute=0, second=0, microsecond=0),
+            col(EffectRecord.amount_minor).is_not(None),
+            col(EffectRecord.state).not_in([EffectState.FAILED, EffectState.COMPENSATED]),
+        )
+        .group_by(col(EffectRecord.tool), col(EffectRecord.currency))
+    )
+    return {(tool, currency or ""): int(total) for tool, currency, total in (await session.execute(query)).all()}
+
+
+__all__ = [
+    "Approval",
+    "Transcript",
+    "TurnEnd",
+    "TurnStart",
+    "TurnTaken",
+    "UnknownConversation",
+    "spent_last_30_days",
+    "spent_today",
+]

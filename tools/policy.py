@@ -29,7 +29,8 @@ class PolicyError(ValueError):
 class PolicyRequest:
     """One question: may the agent call this tool on this record, for this customer, in these circumstances?
 
-    `context` holds amount_minor, currency, spent_30d_minor, plan, stage and approved, each where it is known.
+    `context` holds amount_minor, currency, spent_30d_minor, spent_today_minor, plan, stage and approved, each where it
+    is known.
     """
 
     customer_id: str
@@ -65,6 +66,18 @@ class Policy:
     """The policy in Cedar's JSON format."""
 
 
+@dataclass(frozen=True)
+class PolicyAdditions:
+    """Policies of an operator beside those of the folder, for tools that only this deployment has."""
+
+    files: tuple[Path, ...] = ()
+    schema: str = ""
+    """Cedar schema of what they speak of, over that of the folder."""
+
+
+NO_ADDITIONS = PolicyAdditions()
+
+
 class PolicyEngine:
     """Policies, parsed once."""
 
@@ -73,13 +86,13 @@ class PolicyEngine:
         self._parsed = parsed
 
     @classmethod
-    def load(cls, directory: Path | str = POLICY_FOLDER) -> Self:
-        """Read every ``*.cedar`` of a folder and check it against its ``schema.cedarschema``.
+    def load(cls, directory: Path | str = POLICY_FOLDER, additions: PolicyAdditions = NO_ADDITIONS) -> Self:
+        """Read every ``*.cedar`` of a folder and of additions and check them against the ``schema.cedarschema``.
 
         Raises `PolicyError` for what does not parse, does not fit the schema, or has no `@id` and `@reason` of its own.
         """
         policies: dict[str, Policy] = {}
-        for policy in read_policies(directory):
+        for policy in read_policies(directory, additions):
             place = f"{policy.file}:{policy.line}"
             if not policy.id or not policy.reason:
                 raise PolicyError(f"{place}: a policy needs an @id and a @reason")
@@ -158,15 +171,15 @@ class PolicyEngine:
         return PolicyVerdict(allowed, needs_approval, ids, reasons, needs_level)
 
 
-def read_policies(directory: Path | str = POLICY_FOLDER) -> list[Policy]:
-    """Every policy of a folder, checked against its ``schema.cedarschema`` but not for an `@id` and `@reason`.
+def read_policies(directory: Path | str = POLICY_FOLDER, additions: PolicyAdditions = NO_ADDITIONS) -> list[Policy]:
+    """Every policy of a folder and of additions, checked against the schema but not for an `@id` and `@reason`.
 
     Raises `PolicyError` for what does not parse or does not fit the schema, and for a folder without any policy.
     """
     directory = Path(directory)
-    schema = _schema(directory / "schema.cedarschema")
+    schema = _schema(directory / "schema.cedarschema", additions)
     policies = []
-    for path in sorted(directory.glob("*.cedar")):
+    for path in [*sorted(directory.glob("*.cedar")), *additions.files]:
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
@@ -209,7 +222,12 @@ def decision_milliseconds(engine: PolicyEngine, rounds: int = 500) -> dict[str, 
     invoice = Resource("Invoice", "in_0042", "cus_001", attributes)
     taken = []
     for round_ in range(rounds):
-        context = {"amount_minor": 2_900 if round_ % 2 else 9_900, "currency": "EUR", "spent_30d_minor": 0}
+        context = {
+            "amount_minor": 2_900 if round_ % 2 else 9_900,
+            "currency": "EUR",
+            "spent_30d_minor": 0,
+            "spent_today_minor": 0,
+        }
         request = PolicyRequest("cus_001", IdentityLevel.VERIFIED, "billing.refund", invoice, context)
         begun = time.perf_counter()
         engine.decide(request)
@@ -223,13 +241,19 @@ def _allows(result: cedarpy.AuthzResult) -> bool:
     return result.allowed and not result.diagnostics.errors
 
 
-def _schema(path: Path) -> cedarpy.Schema:
+def _schema(path: Path, additions: PolicyAdditions) -> cedarpy.Schema:
     try:
-        return cedarpy.Schema.from_str(path.read_text(encoding="utf-8"))
+        schema = cedarpy.Schema.from_str(path.read_text(encoding="utf-8"))
+        if not additions.schema:
+            return schema
     except FileNotFoundError:
         raise PolicyError(f"{path}: there is no schema") from None
     except ValueError as error:
         raise PolicyError(f"{path}:{_schema_line(path, str(error))}: {error}") from None
+    try:
+        return cedarpy.Schema.from_str(f"{path.read_text(encoding='utf-8')}\n{additions.schema}")
+    except ValueError as error:
+        raise PolicyError(f"{path}: it does not go with the mapped tools: {_one_line(error)}: rename theirs") from None
 
 
 def _schema_line(path: Path, message: str) -> int:

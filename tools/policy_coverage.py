@@ -11,7 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from tools.policy import DEFAULT_DENY, Policy, PolicyEngine, PolicyRequest, PolicyVerdict, read_policies
+from tools.policy import (
+    DEFAULT_DENY,
+    NO_ADDITIONS,
+    Policy,
+    PolicyAdditions,
+    PolicyEngine,
+    PolicyRequest,
+    PolicyVerdict,
+    read_policies,
+)
 from tools.policy_conditions import ABSENT, Entity, Extension, Mentions, Place, applies, holds, mentions
 from tools.policy_schema import CedarAction, CedarAttribute, CedarType, PolicySchema
 from tools.tool import IdentityLevel, Resource
@@ -79,10 +88,13 @@ class PolicyReport:
         return not self.problems and not self.unreachable
 
 
-def examine(directory: Path) -> PolicyReport:
-    """Check every policy of a folder. Raises `PolicyError` for what does not parse or does not fit the schema."""
-    policies, problems = _named(read_policies(directory))
-    coverage = Coverage(policies, PolicySchema.load(directory / "schema.cedarschema"))
+def examine(directory: Path, additions: PolicyAdditions = NO_ADDITIONS) -> PolicyReport:
+    """Check every policy of a folder and of additions.
+
+    Raises `PolicyError` for what does not parse or does not fit the schema.
+    """
+    policies, problems = _named(read_policies(directory, additions))
+    coverage = Coverage(policies, PolicySchema.load(directory / "schema.cedarschema", additions.schema))
     problems += [
         Problem(forbid.file, forbid.line, forbid.id, _COVERS_NOTHING)
         for forbid in coverage.forbids

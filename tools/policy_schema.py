@@ -49,9 +49,11 @@ class PolicySchema:
     actions: Mapping[str, CedarAction]
 
     @classmethod
-    def load(cls, path: Path) -> "PolicySchema":
-        """Read a schema that Cedar has accepted. Raises `PolicyError` for a namespace: no tool is in one."""
-        return _Reader(path).read()
+    def load(cls, path: Path, more: str = "") -> "PolicySchema":
+        """Read a schema that Cedar has accepted, with `more` after it. Raises `PolicyError` for a namespace: no tool is
+        in one.
+        """
+        return _Reader(path, more).read()
 
 
 _TOKEN = re.compile(r'"((?:\\.|[^"\\])*)"|//[^\n]*|([A-Za-z_]\w*(?:::\w+)*)|(\s+)|(.)', re.DOTALL)
@@ -61,8 +63,8 @@ _PRIMITIVES = {"Boolean": "Bool", "__cedar::Bool": "Bool", "__cedar::Long": "Lon
 class _Reader:
     """Reads the text token by token; names of types are looked up once all are known."""
 
-    def __init__(self, path: Path) -> None:
-        text = path.read_text(encoding="utf-8")
+    def __init__(self, path: Path, more: str) -> None:
+        text = f"{path.read_text(encoding='utf-8')}\n{more}"
         found = [
             (m[1] if m[1] is not None else m[2] or m[4] or "", text.count("\n", 0, m.start()) + 1)
             for m in _TOKEN.finditer(text)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -44,6 +44,8 @@ class Situation:
     """Money already moved per tool family over the last 30 days."""
     consents: frozenset[str]
     """Fingerprints of the effects to which the customer said yes."""
+    spent_today_minor: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Money moved since midnight UTC for all customers, per (tool, currency)."""
     addressed: frozenset[str] = frozenset()
     """E-mail addresses in the customer's request that are not the contact's."""
     free_model: bool = False
@@ -134,10 +136,12 @@ class CallGate:
         level = situation.level_for(tool)
         minor, currency = amount or (0, "")
         spent = situation.spent_30d_minor.get(family, 0)
+        today = situation.spent_today_minor.get((family, currency), 0)
         context = {
             "amount_minor": minor,
             "currency": currency,
             "spent_30d_minor": spent,
+            "spent_today_minor": today,
             "plan": situation.plan,
             "level": level.rank,
             "stage": situation.stage,
@@ -152,6 +156,7 @@ class CallGate:
             "amount_minor": minor,
             "currency": currency,
             "spent_30d_minor": spent,
+            "spent_today_minor": today,
         }
         if verdict.needs_level is not None:
             figures["needs_level"] = verdict.needs_level.value

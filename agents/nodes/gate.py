@@ -29,7 +29,7 @@ from records.decision import DecisionRecord
 from records.effect import EffectRecord
 from records.identifiers import new_id
 from records.offer import Approval, Offer
-from records.transcript import spent_last_30_days
+from records.transcript import spent_last_30_days, spent_today
 from tools.provenance import Origin
 from tools.tool import IdentityLevel
 
@@ -157,11 +157,12 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         failed_turns=frame.failed_turns,
         repeats=max(turn.proposed.values(), default=1) - 1,
     )
-    stage, share, spent = "", 0.0, {}
+    stage, share, spent, today = "", 0.0, {}, {}
     if any(_changes_something(turn, call) for call in calls):
         stage, share = await turn.services.stage_of(turn.intent or "")
         async with turn.services.database.read() as session:
             spent = await spent_last_30_days(session, turn.customer_id, turn.services.clock())
+            today = await spent_today(session, turn.services.clock())
     return Situation(
         conversation_id=turn.conversation_id,
         customer_id=turn.customer_id,
@@ -175,6 +176,7 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         canary_share=share,
         queue=turn.queue,
         spent_30d_minor=spent,
+        spent_today_minor=today,
         consents=frozenset(turn.accepted),
         addressed=_addressed(turn),
         free_model=turn.model != EMBEDDED,

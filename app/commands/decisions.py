@@ -44,13 +44,14 @@ async def _explained(settings: Settings, decision_id: str) -> "Explained":
 
     from agents.confidence.model import CostModel
     from app.commands.explanation import Explained
-    from app.settings import POLICIES, PROMPTS
+    from app.connectors import policies
+    from app.settings import PROMPTS
     from records.conversation import Conversation
     from records.database import Database
     from records.decision import DecisionRecord
     from records.effect import EffectRecord
     from records.offer import Approval
-    from tools.policy import PolicyEngine, PolicyError
+    from tools.policy import PolicyError
 
     database = await Database.open(settings.database)
     try:
@@ -72,7 +73,7 @@ async def _explained(settings: Settings, decision_id: str) -> "Explained":
     finally:
         await database.close()
     try:
-        sentences = {policy.id: policy.reason for policy in PolicyEngine.load(POLICIES).policies.values()}
+        sentences = {policy.id: policy.reason for policy in policies(settings).policies.values()}
     except PolicyError:  # `handrail policy check` says what is wrong; what was recorded can be told without them
         sentences = {}
     costs = CostModel.load(PROMPTS / "costs.yaml")

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 from app.settings import POLICIES, Settings
@@ -16,6 +17,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
         ("knowledge", _knowledge),
         ("embeddings", _embeddings),
         ("content", _content),
+        ("billing", check_billing),
         ("model", check_model),
         ("secret key", _secret),
     ]
@@ -68,24 +70,43 @@ async def _embeddings(settings: Settings) -> str:
 
 
 async def _content(settings: Settings) -> str:
+    from app.connectors import connected_tools
     from app.runtime import load_content
     from records.clock import system_clock
     from tools.policy import PolicyEngine
-    from tools.registry import ToolRegistry
     from tools.sandbox.backend import SandboxBackend
-    from tools.sandbox.toolset import sandbox_tools
 
-    backend = await SandboxBackend.open(
-        settings.sandbox_path, clock=system_clock, seed=settings.seed, today=system_clock().date()
-    )
-    try:
-        registry = ToolRegistry(sandbox_tools(backend))
+    async with AsyncExitStack() as stack:
+        backend = await SandboxBackend.open(
+            settings.sandbox_path, clock=system_clock, seed=settings.seed, today=system_clock().date()
+        )
+        stack.push_async_callback(backend.close)
+        registry = await connected_tools(settings, backend, system_clock, stack)
         content = load_content(registry)
         PolicyEngine.load(POLICIES)
-    finally:
-        await backend.close()
     triggers = len(content.escalation.triggers)
     return f"{len(content.library.procedures)} procedures, {triggers} triggers, {len(registry)} tools, policies valid"
+
+
+async def check_billing(settings: Settings) -> str:
+    """Read one customer with the key that billing uses. Raises ValueError that says what to look at."""
+    if settings.billing == "sandbox":
+        return "the sandbox company's: no money moves"
+    from app.connectors import stripe_backend
+    from records.clock import system_clock
+    from tools.errors import BackendRefused, ToolError
+
+    async with AsyncExitStack() as stack:
+        backend = stripe_backend(settings, system_clock, stack)
+        place = re.sub(r"//[^/@]*@", "//", settings.stripe_base_url or "https://api.stripe.com")
+        try:
+            mode = await backend.mode()
+        except BackendRefused as error:
+            raise ValueError(f"{place}: {error}: check HANDRAIL_STRIPE_API_KEY and what it may read") from error
+        except ToolError as error:
+            raise ValueError(f"{place}: {error}: check HANDRAIL_STRIPE_BASE_URL and the network") from error
+    heard = "" if settings.stripe_webhook_secret else "; without HANDRAIL_STRIPE_WEBHOOK_SECRET no events are taken"
+    return f"{place} takes the key, in {mode} mode{heard}"
 
 
 async def check_model(settings: Settings) -> str:

@@ -27,15 +27,16 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check the policies: what may each identity level do with each tool, and is there a permit that nobody reaches?"""
-    from app.settings import POLICIES
-    from tools.policy import PolicyError
+    from app.settings import POLICIES, Settings
+    from tools.mcp_connector.policies import additions_from
+    from tools.policy import NO_ADDITIONS, PolicyError
     from tools.policy_coverage import examine
 
     folder = policies or POLICIES
     if not folder.is_dir():
         raise BadInput(f"--policies: {folder} is no folder: name one with *.cedar files and a schema.cedarschema")
     try:
-        report = examine(folder)
+        report = examine(folder, NO_ADDITIONS if policies else additions_from(Settings.read().mcp_config))
     except PolicyError as error:
         raise BadInput(" ".join(str(error).split())) from error
     emit(_document(folder, report), as_json, "" if as_json else _text(report))

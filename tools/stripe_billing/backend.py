@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 import httpx
@@ -98,6 +98,11 @@ class Account:
         page = await self.api.subscriptions.list_async({"customer": self.stripe_id, "status": "all", "limit": PAGE})
         return await _all(page)
 
+    async def balance_transactions(self) -> list[Json]:
+        """Every transaction on the customer's balance, newest first."""
+        page = await self.api.customers.balance_transactions.list_async(self.stripe_id, {"limit": PAGE})
+        return await _all(page)
+
     async def plans(self) -> list[Json]:
         """Every plan that is sold, in any currency."""
         return await _all(await self.api.plans.list_async({"active": True, "limit": PAGE}))
@@ -117,6 +122,7 @@ class StripeBackend:
         """`seconds` limits one call of a tool, all its requests together; `base_url` is for test servers."""
         self.clock = clock
         self._seconds = seconds
+        self._api_key = api_key
         self._http = stripe.HTTPXClient(timeout=seconds)
         client = stripe.StripeClient(
             api_key,
@@ -160,6 +166,12 @@ class StripeBackend:
         async with self._reached():
             found = await find(await self._account(customer_id, key))
         return None if found is None else found[1]
+
+    async def mode(self) -> Literal["live", "test"]:
+        """Whether the key moves real money. Raises `ToolError`s where it cannot even read customers."""
+        async with self._reached():
+            await self._api.customers.list_async({"limit": 1})
+        return "live" if "_live_" in self._api_key else "test"
 
     async def owner(self, stripe_id: str) -> str:
         """Our id of a Stripe customer; empty where it is none of ours."""
@@ -209,12 +221,14 @@ def meaning(error: stripe.StripeError) -> ToolError:
         if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
             return BackendUnavailable("Stripe cannot be reached")
         return BackendTimeout("the connection to Stripe was lost before it answered")
-    if isinstance(error, stripe.RateLimitError):
+    if isinstance(error, stripe.RateLimitError) or error.http_status == 429:
         return BackendUnavailable("Stripe takes no more requests for the moment")
     if isinstance(error, stripe.IdempotencyError) or error.http_status == 409:
         return BackendTimeout("an earlier request under this key has not been settled")
     if error.http_status is None or error.http_status >= 500:
         return BackendTimeout("Stripe failed, and may have acted before that")
+    if isinstance(error, stripe.APIError):
+        return BackendTimeout("Stripe's answer cannot be read, and it may have acted")
     if error.http_status == 404 and isinstance(error, stripe.InvalidRequestError):
         return NoSuchRecord(f"Stripe has no such record: {error.user_message or 'not found'}")
     return BackendRefused(f"Stripe refused: {error.user_message or type(error).__name__}")

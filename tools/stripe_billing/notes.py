@@ -54,6 +54,11 @@ def note_under(metadata: Mapping[str, str], key: str, tool: str) -> Note | None:
     return next((note for note in _notes(metadata).values() if note.key == key and note.tool == tool), None)
 
 
+def notes_in(metadata: Mapping[str, str]) -> list[Note]:
+    """Every note that a record carries, oldest first."""
+    return sorted(_notes(metadata).values(), key=lambda note: note.number)
+
+
 def with_note(
     metadata: Mapping[str, str], key: str, tool: str, request: str, answer: Result, charged_from: int = 0
 ) -> dict[str, str]:

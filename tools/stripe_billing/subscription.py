@@ -8,9 +8,7 @@ What is changed in the middle of a period is charged at once for the days that a
 """
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import JsonValue
@@ -21,125 +19,62 @@ from tools.sandbox.subscription import (
     CancellationScheduled,
     Direction,
     HowManySeats,
+    OfferAccepted,
     PlanChanged,
     PlanPreview,
     Plans,
     PlanSeen,
     Quota,
+    RetentionOffer,
     SeatsChanged,
     SeatsPreview,
     SeatsQuestion,
     Subscription,
+    WhichOffer,
     WhichPlan,
     WhyCancel,
     terms_of_plan,
     terms_of_seats,
 )
-from tools.stripe_billing.backend import Account, Find, Json, currency_of, day_of, metadata
+from tools.stripe_billing import later, staying
+from tools.stripe_billing.backend import Account, Find, Json, day_of, metadata
+from tools.stripe_billing.held import Held, held_by, plan_name
 from tools.stripe_billing.notes import name_from, note_under, with_note
+from tools.stripe_billing.sides import Sides
 from tools.tool import Resource, Result
 
-SeatsUsed = Callable[[str], Awaitable[int]]
-"""How many seats of a customer people hold: Stripe does not know."""
-
-STATUS = {
-    "active": "active",
-    "trialing": "trialing",
-    "past_due": "past_due",
-    "incomplete": "past_due",
-    "unpaid": "suspended",
-    "paused": "suspended",
-    "canceled": "cancelled",
-    "incomplete_expired": "cancelled",
-}
 ADD_SEATS = "billing.add_seats"
 REMOVE_SEATS = "billing.remove_seats"
 CHANGE_PLAN = "billing.change_plan"
 CANCEL = "billing.cancel_subscription"
 UNDO = ".undo"
-
-
-@dataclass(frozen=True)
-class Held:
-    """A subscription with its one item. Amounts are minor units for a month."""
-
-    record: Json
-    item: Json
-
-    @property
-    def id(self) -> str:
-        return self.record["id"]
-
-    @property
-    def plan(self) -> str:
-        return _plan_name(self.item["plan"])
-
-    @property
-    def seats(self) -> int:
-        return self.item["quantity"]
-
-    @property
-    def price_per_seat(self) -> int:
-        return self.item["plan"]["amount"]
-
-    @property
-    def currency(self) -> str:
-        return currency_of(self.item["plan"])
-
-    @property
-    def status(self) -> str:
-        return STATUS[self.record["status"]]
-
-    @property
-    def discounted(self) -> bool:
-        return bool(self.record.get("discount") or self.record.get("discounts"))
-
-    @property
-    def renews_on(self) -> str | None:
-        if self.status == "cancelled":
-            return None
-        return day_of(self.record["current_period_end"]).isoformat()
-
-    @property
-    def cancel_at(self) -> str | None:
-        if self.record.get("cancel_at"):
-            return day_of(self.record["cancel_at"]).isoformat()
-        if self.record.get("cancel_at_period_end"):
-            return day_of(self.record["current_period_end"]).isoformat()
-        return None
-
-    def change_at(self, account: Account) -> int:
-        """From when on a change is charged: the start of today or of the period, whichever is later."""
-        midnight = datetime.combine(account.today, time(), UTC)
-        return max(int(midnight.timestamp()), self.record["current_period_start"])
-
-    def due_now(self, account: Account, monthly_then: int) -> int:
-        """What the rest of the period costs more, rounded as Stripe does: what is given back and what is charged."""
-        begins, ends = self.record["current_period_start"], self.record["current_period_end"]
-        left, whole = max(0, ends - self.change_at(account)), ends - begins
-
-        def share(amount: int) -> int:
-            return (2 * amount * left + whole) // (2 * whole)
-
-        return max(0, share(monthly_then) - share(self.price_per_seat * self.seats))
+TRIAL = "trial"
+"""The plan to try the service with. Leaving it ends the trial: the first month is charged at once, in full."""
 
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """The tools' functions about subscriptions; without `seats_used`, every seat counts as in use."""
+    """The tools' functions about subscriptions."""
 
-    seats_used: SeatsUsed | None = None
+    sides: Sides = field(default_factory=Sides)
+
+    async def held(self, account: Account) -> Held:
+        """The customer's subscription, with how the service stands. Raises as `held_by` does."""
+        held = await held_by(account)
+        if self.sides.service is None:
+            return held
+        return replace(held, service=await self.sides.service(account.customer_id))
 
     async def get(self, account: Account, _arguments: Any) -> Subscription:
         """The subscription. Raises `NoSuchRecord`, and `BackendRefused` for one that does not fit."""
-        held = await held_by(account)
+        held = await self.held(account)
         return Subscription(
             subscription_id=held.id,
             plan=held.plan,
             seats=held.seats,
-            seats_used=await self._used(account, held),
+            seats_used=held.seats_used,
             price_per_seat=held.price_per_seat,
-            monthly_total=_monthly(held),
+            monthly_total=held.monthly,
             currency=held.currency,
             status=held.status,
             renews_on=held.renews_on,
@@ -148,11 +83,11 @@ class Subscriptions:
 
     async def list_plans(self, account: Account, _arguments: Any) -> Plans:
         """The price list in the subscription's currency, smallest plan first."""
-        held = await held_by(account)
+        held = await self.held(account)
         return Plans(
             plans=[
                 PlanSeen(
-                    plan=_plan_name(plan),
+                    plan=plan_name(plan),
                     price_per_seat=plan["amount"],
                     currency=held.currency,
                     included_quota=[Quota(metric=metric, limit=limit) for metric, limit in _quota(plan).items()],
@@ -165,17 +100,17 @@ class Subscriptions:
 
     async def preview_plan(self, account: Account, arguments: WhichPlan) -> PlanPreview:
         """What a change of plan would mean."""
-        held = await held_by(account)
+        held = await self.held(account)
         preview, _ = await self._preview_plan(account, held, arguments.plan)
         return preview
 
     async def preview_seats(self, account: Account, arguments: SeatsQuestion) -> SeatsPreview:
         """What more or fewer seats would mean."""
-        return await self._preview_seats(account, await held_by(account), arguments.count, arguments.direction)
+        return await self._preview_seats(account, await self.held(account), arguments.count, arguments.direction)
 
     async def change_plan(self, account: Account, arguments: WhichPlan) -> PlanChanged:
         """Move to a bigger plan at once. Raises `BackendRefused` where that is not possible."""
-        held = await held_by(account)
+        held = await self.held(account)
         preview, plan_id = await self._preview_plan(account, held, arguments.plan)
         if not preview.possible:
             raise BackendRefused(preview.blocker)
@@ -188,7 +123,10 @@ class Subscriptions:
             currency=preview.currency,
             effective_on=preview.effective_on,
         )
-        await self._update(account, held, CHANGE_PLAN, answer, plan_id, held.seats)
+        if preview.direction == "downgrade":
+            await later.arrange(account, held, CHANGE_PLAN, answer, plan_id)
+        else:
+            await self._update(account, held, CHANGE_PLAN, answer, plan_id, held.seats)
         return answer
 
     async def add_seats(self, account: Account, arguments: HowManySeats) -> SeatsChanged:
@@ -201,23 +139,46 @@ class Subscriptions:
 
     async def cancel(self, account: Account, arguments: WhyCancel) -> CancellationScheduled:
         """Let the subscription end with its period. Raises `BackendRefused` where that is arranged already."""
-        held = await held_by(account)
+        held = await self.held(account)
         if held.status == "cancelled":
             raise BackendRefused("the subscription has ended already")
         if held.cancel_at is not None:
             raise BackendRefused(f"the subscription is cancelled already and ends on {held.cancel_at}")
+        if await later.arranged(account, held):
+            raise BackendRefused(f"{later.ARRANGED}, so our billing team has to end the subscription")
         ends_on = day_of(held.record["current_period_end"]).isoformat()
         answer = CancellationScheduled(change_id=name_from("chg", account.key), cancel_at=ends_on)
         await _end_with_period(account, held, CANCEL, answer, True)
         return answer
 
+    async def offered(self, account: Account, _arguments: Any) -> RetentionOffer:
+        """The discount for staying."""
+        return await staying.offered(account, await self.held(account))
+
+    async def accept_offer(self, account: Account, arguments: WhichOffer) -> OfferAccepted:
+        """Give the discount for staying. Raises `BackendRefused` where there is none."""
+        return await staying.accept(account, await self.held(account), arguments)
+
+    async def take_offer_back(self, account: Account, original_key: str) -> ChangeUndone:
+        """Take the discount for staying away again."""
+        return await staying.take_offer_back(account, await self.held(account), original_key)
+
+    async def offer_resource(self, account: Account, arguments: WhichOffer) -> Resource | None:
+        """The subscription with what the discount saves over all its months."""
+        held = await self.held(account)
+        if arguments.offer_id != staying.offer_id(held):
+            return None
+        terms = await staying.terms_for(account, held)
+        saved = held.list_price * terms.percent // 100 * terms.months if terms else 0
+        return await self._described(account, held, saved=saved)
+
     async def resource(self, account: Account, _arguments: Any) -> Resource:
         """The subscription, as the policies know it."""
-        return await self._described(account, await held_by(account))
+        return await self._described(account, await self.held(account))
 
     async def plan_resource(self, account: Account, arguments: WhichPlan) -> Resource:
         """The subscription with what the change of plan would mean."""
-        held = await held_by(account)
+        held = await self.held(account)
         preview, _ = await self._preview_plan(account, held, arguments.plan)
         return await self._described(account, held, requested_plan=arguments.plan, **terms_of_plan(preview))
 
@@ -230,7 +191,7 @@ class Subscriptions:
         return await self._seats_resource(account, arguments.count, "remove")
 
     async def _seats_resource(self, account: Account, count: int, direction: Literal["add", "remove"]) -> Resource:
-        held = await held_by(account)
+        held = await self.held(account)
         preview = await self._preview_seats(account, held, count, direction)
         return await self._described(account, held, **terms_of_seats(preview))
 
@@ -239,44 +200,47 @@ class Subscriptions:
             "plan": held.plan,
             "status": held.status,
             "seats": held.seats,
-            "seats_used": await self._used(account, held),
+            "seats_used": held.seats_used,
             "currency": held.currency,
             "renews_on": held.renews_on or "",
             "cancel_scheduled": held.cancel_at is not None,
-            "retention_available": False,
-            "retention_percent": 0,
-            "retention_months": 0,
         }
-        return Resource("Subscription", held.id, account.customer_id, {**attributes, **more})
-
-    async def _used(self, account: Account, held: Held) -> int:
-        return held.seats if self.seats_used is None else await self.seats_used(account.customer_id)
+        offer = await staying.described(account, held)
+        return Resource("Subscription", held.id, account.customer_id, {**attributes, **offer, **more})
 
     async def _preview_plan(self, account: Account, held: Held, name: str) -> tuple[PlanPreview, str]:
         """(what the change would mean, Stripe's id of the plan)."""
-        plans = {_plan_name(plan): plan for plan in await _price_list(account, held.currency)}
+        plans = {plan_name(plan): plan for plan in await _price_list(account, held.currency)}
         wanted, current = plans.get(name), plans.get(held.plan)
-        monthly_now = _monthly(held)
+        monthly_now = held.monthly
         monthly_then = wanted["amount"] * held.seats if wanted else monthly_now
         direction: Direction = "same"
         if wanted and current and wanted["id"] != current["id"]:
             larger = _number(wanted, "handrail_rank") > _number(current, "handrail_rank")
             direction = "upgrade" if larger else "downgrade"
         blocker = _why_no_change(held) or _why_not_plan(held, wanted, current, direction)
-        later = direction == "downgrade" and held.renews_on
+        blocker = blocker or await self._why_not_now(account, held, name)
+        waits = direction == "downgrade" and held.renews_on
+        due_now = monthly_then if held.status == "trialing" else held.due_now(account, monthly_then)
         preview = PlanPreview(
             current_plan=held.plan,
             plan=name,
             monthly_now=monthly_now,
             monthly_then=monthly_then,
-            due_now=held.due_now(account, monthly_then) if direction == "upgrade" else 0,
+            due_now=due_now if direction == "upgrade" else 0,
             currency=held.currency,
-            effective_on=held.renews_on if later and held.renews_on else account.today.isoformat(),
+            effective_on=held.renews_on if waits and held.renews_on else account.today.isoformat(),
             direction=direction,
             possible=not blocker,
             blocker=blocker,
         )
         return preview, wanted["id"] if wanted else ""
+
+    async def _why_not_now(self, account: Account, held: Held, name: str) -> str:
+        """What stands in the way of a plan beyond its price: a change that is arranged, or what runs now."""
+        if await later.arranged(account, held):
+            return later.ARRANGED
+        return "" if self.sides.obstacle is None else await self.sides.obstacle(account.customer_id, name)
 
     async def _preview_seats(
         self, account: Account, held: Held, count: int, direction: Literal["add", "remove"]
@@ -284,12 +248,14 @@ class Subscriptions:
         adding = direction == "add"
         then = held.seats + (count if adding else -count)
         blocker = _why_no_change(held)
+        if not blocker and await later.arranged(account, held):
+            blocker = f"{later.ARRANGED}, so our billing team has to work out the seats"
         if not blocker and adding:
-            plans = {_plan_name(plan): plan for plan in await _price_list(account, held.currency)}
+            plans = {plan_name(plan): plan for plan in await _price_list(account, held.currency)}
             most = _number(plans[held.plan], "handrail_max_seats") if held.plan in plans else held.seats
             blocker = f"the {held.plan} plan has at most {most} seats" if then > most else ""
         elif not blocker:
-            used = await self._used(account, held)
+            used = held.seats_used
             blocker = f"{used} of the {held.seats} seats are in use" if then < max(1, used) else ""
         return SeatsPreview(
             seats_now=held.seats,
@@ -303,7 +269,7 @@ class Subscriptions:
         )
 
     async def _change_seats(self, account: Account, count: int, direction: Literal["add", "remove"]) -> SeatsChanged:
-        held = await held_by(account)
+        held = await self.held(account)
         preview = await self._preview_seats(account, held, count, direction)
         if not preview.possible:
             raise BackendRefused(preview.blocker)
@@ -322,16 +288,19 @@ class Subscriptions:
     async def _update(
         self, account: Account, held: Held, tool: str, answer: PlanChanged | SeatsChanged, plan_id: str, seats: int
     ) -> None:
-        charged_from = 0 if tool == REMOVE_SEATS else held.change_at(account)
-        await _set(account, held, tool, answer, plan_id, seats, charged_from)
+        trial = held.status == "trialing"
+        charged_from = 0 if trial or tool == REMOVE_SEATS else held.change_at(account)
+        await _set(account, held, tool, answer, plan_id, seats, charged_from, ends_trial=trial and tool == CHANGE_PLAN)
 
     async def take_back(self, account: Account, tool: str, original_key: str) -> ChangeUndone:
         """Put back what stood before a change, and give back what was charged for it.
 
         Raises `NoSuchRecord` where nothing was done under the key, `BackendRefused` where it was changed again since.
         """
-        held = await held_by(account)
+        held = await self.held(account)
         note = note_under(metadata(held.item), original_key, tool)
+        waiting = None if note else await later.arranged_under(account, held, original_key, tool)
+        note = note or waiting
         if note is None:
             raise NoSuchRecord("nothing was done under this key")
         answer = ChangeUndone(change_id=name_from("chg", account.key), undoes=note.answer["change_id"])
@@ -339,10 +308,16 @@ class Subscriptions:
             _same(held.cancel_at, note.answer["cancel_at"])
             await _end_with_period(account, held, f"{tool}{UNDO}", answer, False)
             return answer
+        if waiting is not None:
+            await _note_alone(account, held, f"{tool}{UNDO}", answer)
+            await later.call_off(account, held)
+            return answer
         plan_id, seats = held.item["plan"]["id"], held.seats
         if tool == CHANGE_PLAN:
             _same(held.plan, note.answer["plan"])
-            plans = {_plan_name(plan): plan["id"] for plan in await _price_list(account, held.currency)}
+            if note.answer["previous_plan"] == TRIAL:
+                raise BackendRefused("a trial cannot be started again")
+            plans = {plan_name(plan): plan["id"] for plan in await _price_list(account, held.currency)}
             _same(note.answer["previous_plan"] in plans, True)
             plan_id = plans[note.answer["previous_plan"]]
         else:
@@ -353,7 +328,15 @@ class Subscriptions:
 
 
 async def _set(
-    account: Account, held: Held, tool: str, answer: Result, plan_id: str, seats: int, charged_from: int
+    account: Account,
+    held: Held,
+    tool: str,
+    answer: Result,
+    plan_id: str,
+    seats: int,
+    charged_from: int,
+    *,
+    ends_trial: bool = False,
 ) -> None:
     """Set plan and seats, with the note, in one request. A charge that fails changes nothing.
 
@@ -364,6 +347,8 @@ async def _set(
     charged: Json = {"proration_behavior": "none"}
     if charged_from:
         charged = {"proration_behavior": "always_invoice", "proration_date": charged_from}
+    if ends_trial:
+        charged["trial_end"] = "now"
     wanted: Any = {"items": [item], "payment_behavior": "error_if_incomplete", **charged}
     await account.api.subscriptions.update_async(held.id, wanted, {"idempotency_key": account.key})
 
@@ -373,14 +358,19 @@ async def _end_with_period(account: Account, held: Held, tool: str, answer: Resu
 
     The note comes first and counts only once the subscription says the same, so a repeat finishes what was begun.
     """
+    await _note_alone(account, held, tool, answer)
+    await account.api.subscriptions.update_async(
+        held.id, {"cancel_at_period_end": ends}, {"idempotency_key": account.key}
+    )
+
+
+async def _note_alone(account: Account, held: Held, tool: str, answer: Result) -> None:
+    """Write a note ahead of the change that it tells of, once."""
     if note_under(metadata(held.item), account.key, tool) is None:
         noted = with_note(metadata(held.item), account.key, tool, account.request, answer)
         await account.api.subscription_items.update_async(
             held.item["id"], {"metadata": noted}, {"idempotency_key": f"{account.key}-note"}
         )
-    await account.api.subscriptions.update_async(
-        held.id, {"cancel_at_period_end": ends}, {"idempotency_key": account.key}
-    )
 
 
 def _same(stands: Any, expected: Any) -> None:
@@ -388,32 +378,11 @@ def _same(stands: Any, expected: Any) -> None:
         raise BackendRefused("it has been changed again since, so it cannot be taken back")
 
 
-async def held_by(account: Account) -> Held:
-    """The customer's subscription: the living one, or else the last that ended.
-
-    Raises `NoSuchRecord` without one, and `BackendRefused` for several, or one that is not a monthly price per seat.
-    """
-    found = sorted(await account.subscriptions(), key=lambda record: record["created"])
-    living = [record for record in found if STATUS.get(record["status"]) != "cancelled"]
-    if len(living) > 1:
-        raise BackendRefused(f"this customer has {len(living)} subscriptions")
-    if not found:
-        raise NoSuchRecord("this customer has no subscription")
-    record = (living or found)[-1]
-    items = record["items"]["data"]
-    if len(items) != 1:
-        raise BackendRefused("the subscription has several plans at once")
-    plan = items[0]["plan"]
-    if (plan["interval"], plan["interval_count"], plan["billing_scheme"]) != ("month", 1, "per_unit"):
-        raise BackendRefused("the subscription is not billed by seat and month")
-    if not isinstance(plan["amount"], int):
-        raise BackendRefused("the price of a seat is not a whole number of minor units")
-    return Held(record, items[0])
-
-
 async def plan_changed_found(account: Account) -> tuple[str, PlanChanged] | None:
-    """The change of plan under the account's key."""
-    note = note_under(await _notes_of(account), account.key, CHANGE_PLAN)
+    """The change of plan under the account's key, made or arranged."""
+    held = await held_by(account)
+    note = note_under(metadata(held.item), account.key, CHANGE_PLAN)
+    note = note or await later.arranged_under(account, held, account.key, CHANGE_PLAN)
     return note and note.told(PlanChanged)
 
 
@@ -427,6 +396,18 @@ async def seats_removed_found(account: Account) -> tuple[str, SeatsChanged] | No
     """The removed seats under the account's key."""
     note = note_under(await _notes_of(account), account.key, REMOVE_SEATS)
     return note and note.told(SeatsChanged)
+
+
+async def offer_found(account: Account) -> tuple[str, OfferAccepted] | None:
+    """The accepted discount under the account's key."""
+    note = note_under(metadata((await held_by(account)).record), account.key, staying.ACCEPT)
+    return note and note.told(OfferAccepted)
+
+
+async def offer_undone_found(account: Account) -> tuple[str, ChangeUndone] | None:
+    """The discount that was taken away under the account's key."""
+    note = note_under(metadata((await held_by(account)).record), account.key, staying.UNDO)
+    return note and note.told(ChangeUndone)
 
 
 async def cancellation_found(account: Account) -> tuple[str, CancellationScheduled] | None:
@@ -446,6 +427,8 @@ def undone_found(tool: str) -> Find[ChangeUndone]:
         note = note_under(metadata(held.item), account.key, f"{tool}{UNDO}")
         if note is None or (tool == CANCEL and held.cancel_at is not None):
             return None
+        if tool == CHANGE_PLAN and await later.arranged(account, held):
+            return None  # the note came ahead of the calling off
         return note.told(ChangeUndone)
 
     return find
@@ -455,18 +438,11 @@ async def _notes_of(account: Account) -> dict[str, str]:
     return metadata((await held_by(account)).item)
 
 
-def _monthly(held: Held) -> int:
-    """What a month costs at list price; a discount at Stripe comes off on the invoice."""
-    return held.price_per_seat * held.seats
-
-
 def _why_no_change(held: Held) -> str:
     if held.status in ("suspended", "past_due"):
         return "an invoice has to be paid first"
     if held.status == "cancelled":
         return "the subscription has ended"
-    if held.status == "trialing":
-        return "the trial has to end first"
     if held.discounted:
         return "a discount runs on the subscription, so our billing team has to work out the change"
     return ""
@@ -477,14 +453,14 @@ def _why_not_plan(held: Held, wanted: Json | None, current: Json | None, directi
         return "there is no such plan"
     if current is None:
         return "your present plan is not in the price list, so our billing team has to make the change"
-    name = _plan_name(wanted)
+    name = plan_name(wanted)
     if direction == "same":
         return f"the subscription is on the {name} plan already"
+    if name == TRIAL:
+        return "a trial cannot be started again"
     most = _number(wanted, "handrail_max_seats")
     if held.seats > most:
         return f"the {name} plan has at most {most} seats and you have {held.seats}"
-    if direction == "downgrade":
-        return "a smaller plan begins with the next period, which our billing team has to arrange"
     return ""
 
 
@@ -498,10 +474,6 @@ async def _price_list(account: Account, currency: str) -> list[Json]:
         and (plan["interval"], plan["interval_count"]) == ("month", 1)
     ]
     return sorted(offered, key=lambda plan: _number(plan, "handrail_rank"))
-
-
-def _plan_name(plan: Json) -> str:
-    return metadata(plan).get("handrail_plan") or plan.get("nickname") or plan["id"]
 
 
 def _number(plan: Json, name: str) -> int:

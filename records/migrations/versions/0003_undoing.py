@@ -1,4 +1,4 @@
-"""effects that are taken back"""
+"""effects that are taken back, and what moved on a day"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,9 +12,11 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("effects", sa.Column("undo_key", sa.String(), nullable=True))
     op.add_column("effects", sa.Column("undone_by", sa.String(), nullable=True))
+    op.create_index("ix_effects_intended_at", "effects", ["intended_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_effects_intended_at", "effects")
     with op.batch_alter_table("effects") as batch:
         batch.drop_column("undone_by")
         batch.drop_column("undo_key")

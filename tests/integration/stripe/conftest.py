@@ -4,12 +4,13 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 from stripe_world import StripeWorld
+
+from evals.stripe_world import PROGRAM
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,7 @@ def local_stripe() -> Iterator[int]:
     """The port of a running localstripe."""
     if importlib.util.find_spec("localstripe") is None:
         pytest.skip("localstripe is not installed")
-    command = [sys.executable, str(Path(__file__).with_name("local_stripe.py"))]
+    command = [sys.executable, str(PROGRAM)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, "TZ": "UTC"}
     )
@@ -30,9 +31,19 @@ def local_stripe() -> Iterator[int]:
 
 
 @pytest.fixture
-async def stripe_world(local_stripe: int, tmp_path: Path) -> AsyncIterator[StripeWorld]:
-    """Customers cus_001 (who paid an invoice twice) and cus_002 at Stripe as in the sandbox."""
-    async with httpx.AsyncClient() as http:
-        (await http.delete(f"http://127.0.0.1:{local_stripe}/_config/data")).raise_for_status()
-    async with StripeWorld.opened(local_stripe, tmp_path / "sandbox.db", "cus_001", "cus_002") as world:
+def customers() -> Sequence[str]:
+    """Who is at Stripe as in the sandbox: cus_001 (who paid an invoice twice) and cus_002."""
+    return "cus_001", "cus_002"
+
+
+@pytest.fixture
+async def stripe_world(local_stripe: int, tmp_path: Path, customers: Sequence[str]) -> AsyncIterator[StripeWorld]:
+    """An account of its own with these customers."""
+    async with StripeWorld.opened(local_stripe, tmp_path / "sandbox.db", *customers) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def ledger_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SQLite file that all ledgers of these tests are copies of."""
+    return tmp_path_factory.mktemp("ledger-template") / "handrail.db"

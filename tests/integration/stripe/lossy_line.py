@@ -1,4 +1,4 @@
-"""A line between us and a server that can lose answers: the server has acted, and nobody hears of it."""
+"""A line between us and a server that can lose, garble, refuse or hold what passes, before or after the server acts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-Mishap = Literal["lose_request", "lose_answer", "keep_waiting"]
+Mishap = Literal[
+    "lose_request",
+    "lose_answer",
+    "keep_waiting",
+    "fail_before",
+    "fail_after",
+    "too_many",
+    "garble",
+    "truncate",
+    "hold_before",
+    "hold_after",
+]
+BEFORE = ("lose_request", "fail_before", "too_many", "hold_before")
+"""Mishaps of which the server hears nothing."""
+FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\n{}"
+TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\n{}"
+GARBLED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n<html>hi</html>"
 
 
 @dataclass
@@ -18,6 +34,8 @@ class LossyLine:
     mishaps: list[tuple[str, Mishap]] = field(default_factory=list)
     canned: dict[str, bytes] = field(default_factory=dict)
     """JSON bodies that are answered here instead, by the beginning of the request's line."""
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once something is held, for ever."""
     passed: list[str] = field(default_factory=list)
     """The lines of the requests that reached the server: ``POST /v1/refunds``."""
 
@@ -35,13 +53,21 @@ class LossyLine:
             while request := await _message(reader):
                 line = request.split(b"\r\n", 1)[0].decode().rsplit(" ", 1)[0]
                 mishap = self._mishap(line)
-                if mishap == "lose_request":
+                answer = b"" if mishap in BEFORE else self._canned(line) or await self._ask(line, request)
+                if mishap in ("lose_request", "lose_answer"):
                     break
-                answer = self._canned(line) or await self._ask(line, request)
-                if mishap == "lose_answer":
-                    break
-                if mishap == "keep_waiting":
+                if mishap in ("hold_before", "hold_after", "keep_waiting"):
+                    self.held.set()
                     await asyncio.sleep(60)
+                if mishap == "truncate":
+                    writer.write(answer[: len(answer) - 20])
+                    break
+                answer = {
+                    "fail_before": FAILED,
+                    "fail_after": FAILED,
+                    "too_many": TOO_MANY,
+                    "garble": GARBLED,
+                }.get(mishap or "", answer)
                 writer.write(answer)
                 await writer.drain()
         finally:

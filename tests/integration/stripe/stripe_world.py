@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import stripe
 from lossy_line import LossyLine
-from stripe_mirror import mirror
 
+from evals.stripe_world import Names, mirror_company
 from tools.registry import ToolRegistry
 from tools.sandbox.backend import SandboxBackend
 from tools.sandbox.toolset import sandbox_tools
 from tools.stripe_billing.backend import StripeBackend
+from tools.stripe_billing.sides import Sides, sandbox_sides
 from tools.stripe_billing.toolset import tools_over
 from tools.tool import Resource
 
 NOW = datetime(2026, 1, 15, 10, tzinfo=UTC)
-SECRET = "sk_test_of_a_stand_in"
 
 
 @dataclass
@@ -28,27 +29,28 @@ class StripeWorld:
 
     registry: ToolRegistry
     sandbox: ToolRegistry
+    company: SandboxBackend
     api: stripe.V1Services
     line: LossyLine
+    secret: str
+    """The key of an account of this world's own."""
+    names: Names
+    sides: Sides
+    backend: StripeBackend
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, port: int, path: Path, *customers: str) -> AsyncIterator["StripeWorld"]:
         company = await SandboxBackend.open(path, clock=lambda: NOW)
-        state = await company.dump()
-        http = stripe.HTTPXClient(timeout=10)
+        secret, http = f"sk_test_{uuid4().hex}", stripe.HTTPXClient(timeout=10)
         bases: Any = {"api": f"http://127.0.0.1:{port}"}
-        api = stripe.StripeClient(SECRET, base_addresses=bases, http_client=http, max_network_retries=0).v1
-        for customer_id in customers:
-            await mirror(api, state, customer_id)
-        used = {row["customer_id"]: row["seats_used"] for row in state["subscriptions"]}
-
-        async def seats_used(customer_id: str) -> int:
-            return used[customer_id]
-
+        api = stripe.StripeClient(secret, base_addresses=bases, http_client=http, max_network_retries=0).v1
+        names = await mirror_company(api, await company.dump(), customers)
         async with LossyLine(port).open() as line:
-            backend = StripeBackend(SECRET, base_url=line.url, seconds=5, clock=lambda: NOW)
-            yield cls(ToolRegistry(tools_over(backend, seats_used)), ToolRegistry(sandbox_tools(company)), api, line)
+            sides = sandbox_sides(company)
+            backend = StripeBackend(secret, base_url=line.url, seconds=5, clock=lambda: NOW)
+            at_stripe, sandbox = ToolRegistry(tools_over(backend, sides)), ToolRegistry(sandbox_tools(company))
+            yield cls(at_stripe, sandbox, company, api, line, secret, names, sides, backend)
             await backend.close()
         await http.close_async()
         await company.close()
@@ -69,6 +71,20 @@ class StripeWorld:
         """Stripe's id of the invoice with this number."""
         listed = await self.call("billing.list_invoices", customer)
         return next(invoice.id for invoice in listed.invoices if invoice.number == number)
+
+    async def booked(self, customer: str) -> list[Any]:
+        """The transactions on a customer's balance, newest first."""
+        at_stripe = await self.customer(customer)
+        return (await self.api.customers.balance_transactions.list_async(at_stripe, {"limit": 100})).data
+
+    async def subscriptions(self, customer: str) -> Any:
+        """A customer's subscriptions."""
+        return await self.api.subscriptions.list_async({"customer": await self.customer(customer), "status": "all"})
+
+    async def customer(self, customer: str) -> str:
+        """Stripe's id of a customer."""
+        everyone = (await self.api.customers.list_async({"limit": 100})).data
+        return next(record.id for record in everyone if record.metadata["handrail_customer"] == customer)
 
     async def refunds(self) -> list[Any]:
         """Every refund there is."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from stripe_world import SECRET, StripeWorld, called
+from stripe_world import StripeWorld, called
 
 from tools.errors import BackendRefused, BackendTimeout, BackendUnavailable, NoSuchRecord
 from tools.stripe_billing.toolset import stripe_billing_tools
@@ -182,7 +182,10 @@ async def test_an_invoice_copy_is_sent_to_the_address_on_record_and_noted(stripe
 
 async def test_a_server_that_does_not_answer_in_time_leaves_it_unknown(stripe_world):
     asked = {"invoice_id": await stripe_world.invoice_id("0041"), "amount": 500, "reason": "other"}
-    tools = {tool.name: tool for tool in stripe_billing_tools(SECRET, base_url=stripe_world.line.url, seconds=0.5)}
+    tools = {
+        tool.name: tool
+        for tool in stripe_billing_tools(stripe_world.secret, base_url=stripe_world.line.url, seconds=0.5)
+    }
     stripe_world.line.mishaps.append(("POST /v1/refunds", "keep_waiting"))
     with pytest.raises(BackendTimeout, match=r"0\.5 seconds|lost"):
         await tools[REFUND].call("cus_001", tools[REFUND].arguments.model_validate(asked), "key-1")
@@ -190,7 +193,9 @@ async def test_a_server_that_does_not_answer_in_time_leaves_it_unknown(stripe_wo
 
 
 async def test_a_server_that_cannot_be_reached_has_not_acted():
-    tools = {tool.name: tool for tool in stripe_billing_tools(SECRET, base_url="http://127.0.0.1:1", seconds=2)}
+    tools = {
+        tool.name: tool for tool in stripe_billing_tools("sk_test_nobody", base_url="http://127.0.0.1:1", seconds=2)
+    }
     with pytest.raises(BackendUnavailable):
         await tools["billing.list_invoices"].call("cus_001", None, "")
 

@@ -29,6 +29,7 @@ from records.transcript import (
     owner_is_gone,
     process_name,
     spent_last_30_days,
+    spent_today,
 )
 from records.turn import Turn
 
@@ -437,7 +438,9 @@ async def test_money_of_the_last_thirty_days_counts_what_may_have_moved(
     counted = [number for number, state in enumerate(EffectState) if state not in ("failed", "compensated")]
     async with database.read() as session:
         spent = await spent_last_30_days(session, "cus_001", clock())
+        today = await spent_today(session, clock())
     assert spent == {
         "billing.refund": sum(100 * 2**number for number in counted),
         "billing.apply_sla_credit": 100 * 2**8,
     }
+    assert sum(today.values()) == sum(spent.values()) + 100 * 2**7  # the other customer's counts, last month's does not

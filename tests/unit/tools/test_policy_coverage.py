@@ -47,7 +47,8 @@ def test_an_anonymous_visitor_may_do_nothing(shipped: PolicyReport) -> None:
 
 def test_a_refund_is_allowed_up_to_a_limit_and_beyond_it_with_approval(shipped: PolicyReport) -> None:
     refund = may(shipped, "billing.refund")
-    assert (refund.may, refund.with_approval) == ("allowed", ["refund-with-approval"])
+    assert refund.may == "allowed"
+    assert "refund-with-approval" in refund.with_approval
     assert refund.limits == {"refund-own-paid-invoice": 5_000, "refund-own-duplicate": 50_000}
 
 

@@ -32,7 +32,7 @@ SUBSCRIPTION = {
     "possible": True,
 }
 USER = {"role": "member", "locked": False, "is_last_admin": False}
-MONEY = {"currency": "EUR", "spent_30d_minor": 0}
+MONEY = {"currency": "EUR", "spent_30d_minor": 0, "spent_today_minor": 0}
 
 
 def ask(
@@ -47,9 +47,19 @@ def ask(
     return ENGINE.decide(PolicyRequest("cus_001", level, tool, resource, context or {}))
 
 
-def refund(amount: int, *, spent: int = 0, approved: bool = False, currency: str = "EUR", **invoice: Any):
-    context = {"amount_minor": amount, "spent_30d_minor": spent, "currency": currency, "approved": approved}
+def refund(
+    amount: int, *, spent: int = 0, today: int = 0, approved: bool = False, currency: str = "EUR", **invoice: Any
+):
+    spending = {"spent_30d_minor": spent, "spent_today_minor": today}
+    context = {"amount_minor": amount, **spending, "currency": currency, "approved": approved}
     return ask("billing.refund", "Invoice", {**INVOICE, **invoice}, context)
+
+
+def test_over_the_house_limit_of_a_day_a_refund_needs_approval():
+    assert refund(2_900, today=1_997_100).allowed
+    over = refund(2_900, today=1_997_101)
+    assert (over.allowed, over.needs_approval) == (False, True)
+    assert refund(2_900, today=1_997_101, approved=True).allowed
 
 
 def test_a_small_refund_of_a_paid_invoice_is_allowed_and_names_its_policy():

@@ -1,0 +1,118 @@
+"""Which tools this service offers: the sandbox company's, or those of the backends that the settings name."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from app.settings import POLICIES, BrokenSettings, Settings
+from records.clock import Clock
+from tools.registry import ToolRegistry
+from tools.sandbox.access import access_tools
+from tools.sandbox.backend import SandboxBackend
+from tools.sandbox.facts import customer_facts
+from tools.sandbox.provisioning import provisioning_tools
+from tools.sandbox.toolset import sandbox_tools
+from tools.tool import Tool
+
+if TYPE_CHECKING:
+    from tools.policy import PolicyEngine
+    from tools.stripe_billing.backend import StripeBackend
+
+
+async def connected_tools(
+    settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack
+) -> ToolRegistry:
+    """Every tool of this deployment. What has to be closed is left to `stack`.
+
+    A connector's tools replace those of the sandbox that have the same names, so procedures and policies stay as they
+    are. Raises `BrokenSettings` where a backend that the settings name cannot be used.
+    """
+    tools = {tool.name: tool for tool in sandbox_tools(sandbox)}
+    for connect in (_stripe, _scim, _mcp):
+        tools |= {tool.name: tool for tool in await connect(settings, sandbox, clock, stack)}
+    return ToolRegistry(list(tools.values()))
+
+
+def policies(settings: Settings) -> "PolicyEngine":
+    """The policies of this deployment, with those that its MCP configuration brings. Raises `PolicyError`."""
+    from tools.mcp_connector.policies import additions_from
+    from tools.policy import PolicyEngine
+
+    return PolicyEngine.load(POLICIES, additions_from(settings.mcp_config))
+
+
+async def connected_facts(
+    settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack
+) -> Callable[[str], Awaitable[Mapping[str, Any]]]:
+    """The look-up of what the records say about a customer. Raises `BrokenSettings` as `connected_tools` does."""
+    known = customer_facts(sandbox)
+    if settings.billing != "stripe":
+        return known
+    from tools.stripe_billing import facts
+    from tools.stripe_billing.sides import sandbox_sides
+
+    return facts.customer_facts(stripe_backend(settings, clock, stack), sandbox_sides(sandbox), known)
+
+
+def stripe_backend(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "StripeBackend":
+    """The Stripe account that the settings name. Raises `BrokenSettings` where the key is missing."""
+    if settings.stripe_api_key is None:
+        raise BrokenSettings("setting HANDRAIL_STRIPE_API_KEY: it is missing, and HANDRAIL_BILLING=stripe needs it")
+    from tools.stripe_billing.backend import StripeBackend
+
+    key, url = settings.stripe_api_key.get_secret_value(), settings.stripe_base_url
+    backend = StripeBackend(key, base_url=url, seconds=settings.stripe_seconds, clock=clock)
+    stack.push_async_callback(backend.close)
+    return backend
+
+
+async def _stripe(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack) -> list[Tool]:
+    """The billing tools over Stripe; service, contracts and post are still the sandbox's."""
+    if settings.billing != "stripe":
+        return []
+    backend = stripe_backend(settings, clock, stack)
+    from tools.stripe_billing.sides import sandbox_sides
+    from tools.stripe_billing.toolset import restoring, tools_over
+
+    service = {tool.name: tool for tool in provisioning_tools(sandbox)}
+    return [*tools_over(backend, sandbox_sides(sandbox)), restoring(backend, service["provisioning.restore_service"])]
+
+
+async def _scim(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack) -> list[Tool]:
+    """The access tools over a SCIM service; links for a new password are still the sandbox's."""
+    if settings.provisioning != "scim":
+        return []
+    if settings.scim_url is None:
+        raise BrokenSettings("setting HANDRAIL_SCIM_URL: it is missing, and HANDRAIL_PROVISIONING=scim needs it")
+    if settings.scim_token is None:
+        raise BrokenSettings("setting HANDRAIL_SCIM_TOKEN: it is missing, and HANDRAIL_PROVISIONING=scim needs it")
+    from tools.scim_access.backend import ScimBackend
+    from tools.scim_access.toolset import scim_access_tools
+
+    token = settings.scim_token.get_secret_value()
+    backend = ScimBackend(settings.scim_url, token=token, seconds=settings.scim_seconds)
+    stack.push_async_callback(backend.close)
+    return scim_access_tools(backend, {tool.name: tool for tool in access_tools(sandbox)})
+
+
+async def _mcp(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack) -> list[Tool]:
+    """The tools that the operator's file maps; none of them may stand in for one that there is already."""
+    if settings.mcp_config is None:
+        return []
+    from tools.mcp_connector.config import McpConfig, McpConfigError
+    from tools.mcp_connector.server import servers_of
+    from tools.mcp_connector.toolset import mcp_tools
+    from tools.scim_access.access import DEACTIVATE
+
+    try:
+        config = McpConfig.load(settings.mcp_config)
+        for name in config.form.tools:
+            if name == DEACTIVATE or any(tool.name == name for tool in sandbox_tools(sandbox)):
+                raise config.problem(("tools", name), "there is a tool of this name already: give it another")
+        servers = servers_of(config, os.environ)
+        for server in servers.values():
+            stack.push_async_callback(server.close)
+        return await mcp_tools(config, servers)
+    except McpConfigError as error:
+        raise BrokenSettings(f"setting HANDRAIL_MCP_CONFIG: {error}") from None
