@@ -7,7 +7,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test serve lint types test-browser test-llm bench lock check clean
+.PHONY: setup demo test serve lint types test-browser test-llm dojo bench lock check clean
 
 setup: $(STAMP)
 
@@ -43,6 +43,12 @@ test-browser: setup
 test-llm: setup
 	$(UV) pip install --quiet --python $(VENV)/bin/python --group llm
 	$(VENV)/bin/python -m pytest -m llm
+
+dojo: setup
+	$(UV) venv --quiet --allow-existing --python $(VENV)/bin/python .venv-dojo
+	$(UV) pip install --quiet --python .venv-dojo/bin/python --group dev --group dojo
+	$(UV) pip install --quiet --python .venv-dojo/bin/python --no-deps --no-build-isolation -e .
+	.venv-dojo/bin/handrail eval agentdojo
 
 bench: setup
 	$(VENV)/bin/handrail bench

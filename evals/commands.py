@@ -37,7 +37,7 @@ def run_tickets(
     from evals.runner import play_all
     from evals.summary import summarise
     from evals.tickets import load_tickets
-    from evals.world import prepared
+    from evals.world import backends, prepared
 
     loaded, refused = load_tickets(tickets)
     if not loaded:
@@ -46,10 +46,10 @@ def run_tickets(
     begin = time.monotonic()
 
     async def play() -> Any:
-        settings = Settings.read()
-        shared = await prepared(settings)
-        with progress("Playing tickets", len(loaded)) as advance:
-            return await play_all(loaded, shared, settings, workers=workers, on_done=lambda *_: advance())
+        async with backends(Settings.read()) as settings:
+            shared = await prepared(settings)
+            with progress("Playing tickets", len(loaded)) as advance:
+                return await play_all(loaded, shared, settings, workers=workers, on_done=lambda *_: advance())
 
     results = asyncio.run(play())
     summary = summarise(results, time.monotonic() - begin, [str(line) for line in refused])
@@ -122,6 +122,33 @@ def attack_service(
         (out / "attack.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
     emit(figures, as_json, "\n".join(_attack_lines(figures)))
     raise typer.Exit(1 if figures["unauthorised_effects"] or figures["leaks"] or figures["false_promises"] else 0)
+
+
+@commands.command("agentdojo")
+def agentdojo(
+    suite: Annotated[str, typer.Option(help="banking, workspace or all.")] = "all",
+    seed: Annotated[int, typer.Option(help="Seed of the customer who confirms in 1 of 10 cases.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Put AgentDojo's tools behind the gate: what obeys injections, and what its own solutions still get done."""
+    import asyncio
+    from importlib.util import find_spec
+
+    from app.commands.output import progress
+    from app.logs import configure
+    from app.settings import PROMPTS
+    from evals.agentdojo.benchmark import SUITES, measure, steps_of, summary_lines
+
+    if suite not in (*SUITES, "all"):
+        raise BadInput(f"--suite {suite}: choose one of {', '.join((*SUITES, 'all'))}")
+    if find_spec("agentdojo") is None:
+        raise BadInput("AgentDojo is not installed: uv sync --inexact --group dojo")
+    configure(quiet=True)
+    suites = SUITES if suite == "all" else (suite,)
+    with progress("AgentDojo", steps_of(suites)) as advance:
+        figures = asyncio.run(measure(suites, PROMPTS / "costs.yaml", seed, lambda: advance()))
+    emit(figures, as_json, "\n".join(summary_lines(figures)))
+    raise typer.Exit(0 if figures["targets_met"] else 1)
 
 
 def _attack_lines(figures: dict[str, Any]) -> list[str]:
