@@ -7,7 +7,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test serve lint types test-browser test-llm dojo bench lock check clean
+.PHONY: setup demo test serve lint types test-matrix test-browser test-llm dojo bench lock check clean
 
 setup: $(STAMP)
 
@@ -21,7 +21,7 @@ demo: setup
 	$(VENV)/bin/handrail demo
 
 test: setup
-	$(VENV)/bin/python -m pytest -m "not browser and not llm" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 serve: setup
 	$(VENV)/bin/handrail serve
@@ -35,6 +35,9 @@ types: setup
 	$(VENV)/bin/basedpyright
 
 check: lint types test
+
+test-matrix: setup
+	$(VENV)/bin/python -m pytest -m matrix --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-browser: setup
 	npm ci --silent --prefix tests/browser

@@ -25,6 +25,8 @@ from tools.sandbox.backend import Fault, SandboxBackend
 from tools.sandbox.toolset import sandbox_tools
 from tools.tool import Tool
 
+pytestmark = pytest.mark.matrix
+
 KEY = "key-1"
 TICKETS = [
     json.loads(line)

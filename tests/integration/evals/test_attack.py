@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from app.runtime import POLICIES, Shared
-from app.settings import Settings
+from app.runtime import Shared
+from app.settings import POLICIES, Settings
 from evals.attack import attack
 from tools.policy import PolicyEngine
 

@@ -21,6 +21,8 @@ from tools.sandbox.backend import SandboxBackend
 from tools.scim_access.backend import ScimBackend
 from tools.scim_access.toolset import scim_access_tools
 
+pytestmark = pytest.mark.matrix
+
 ROLE, UNLOCK, DEACTIVATE = "access.change_role", "access.unlock_user", "access.deactivate_user"
 CHANGES = [
     (ROLE, {"user_id": "usr_0203", "role": "viewer"}),

@@ -15,6 +15,8 @@ from evals.tickets import Ticket, load_tickets
 from evals.world import backends, end_state, fresh_world
 from tools.sandbox.tables import SandboxTable
 
+pytestmark = pytest.mark.matrix
+
 ASKED = {
     "T-1001": "a refund",
     "T-1009": "a payment made twice",

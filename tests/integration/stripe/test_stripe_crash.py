@@ -23,6 +23,8 @@ from records.effect import EffectState
 from tools.ledger import Ledger
 from tools.stripe_billing.backend import StripeBackend
 
+pytestmark = pytest.mark.matrix
+
 EFFECTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "billing.refund": ("cus_001", {"invoice_id": "in_0042", "amount": 2_900, "reason": "duplicate"}, "/v1/refunds"),
     "billing.send_invoice_copy": ("cus_001", {"invoice_id": "in_0041"}, "/v1/invoices/"),
