@@ -38,7 +38,7 @@ def test_the_document_says_what_each_level_may_do_and_by_which_policies(handrail
     levels = {tool["tool"]: tool["levels"] for tool in document["tools"]}["billing.refund"]
     assert list(levels) == ["anonymous", "claimed", "verified", "stepped_up"]
     assert (levels["claimed"]["may"], levels["claimed"]["policies"]) == ("never", ["default-deny"])
-    assert levels["verified"]["with_approval"] == ["refund-with-approval"]
+    assert "refund-with-approval" in levels["verified"]["with_approval"]
 
 
 def test_a_permit_that_nobody_reaches_ends_with_one_and_is_named(handrail: Handrail, folder: Path) -> None:
