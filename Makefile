@@ -49,7 +49,7 @@ test-llm: setup
 
 dojo: setup
 	$(UV) venv --quiet --allow-existing --python $(VENV)/bin/python .venv-dojo
-	$(UV) pip install --quiet --python .venv-dojo/bin/python --group dev --group dojo
+	$(UV) pip install --quiet --python .venv-dojo/bin/python -r pyproject.toml --group dev --group dojo
 	$(UV) pip install --quiet --python .venv-dojo/bin/python --no-deps --no-build-isolation -e .
 	.venv-dojo/bin/handrail eval agentdojo
 
