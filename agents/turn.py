@@ -75,6 +75,8 @@ class TurnContext:
     """Whether a person or another process has taken the turn over: what it finds out no longer counts."""
     code: Entered | None = None
     """The right code that the customer typed in this turn."""
+    approval_changed: bool = False
+    """Whether the approver approved something else than what was asked for."""
     parked: bool = False
     """Whether the turn waited for an approval: its dialogue state is no longer the conversation's."""
 

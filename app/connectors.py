@@ -20,18 +20,24 @@ if TYPE_CHECKING:
     from tools.stripe_billing.backend import StripeBackend
 
 
-async def connected_tools(
+Facts = Callable[[str], Awaitable[Mapping[str, Any]]]
+"""What the records say about a customer."""
+
+
+async def connected(
     settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack
-) -> ToolRegistry:
-    """Every tool of this deployment. What has to be closed is left to `stack`.
+) -> tuple[ToolRegistry, Facts]:
+    """Every tool of this deployment, and the look-up of customers' facts. What has to be closed is left to `stack`.
 
     A connector's tools replace those of the sandbox that have the same names, so procedures and policies stay as they
     are. Raises `BrokenSettings` where a backend that the settings name cannot be used.
     """
-    tools = {tool.name: tool for tool in sandbox_tools(sandbox)}
-    for connect in (_stripe, _scim, _mcp):
-        tools |= {tool.name: tool for tool in await connect(settings, sandbox, clock, stack)}
-    return ToolRegistry(list(tools.values()))
+    tools, facts = sandbox_tools(sandbox), customer_facts(sandbox)
+    if settings.billing == "stripe":
+        backend = stripe_backend(settings, clock, stack)
+        tools, facts = [*tools, *_billing(backend, sandbox)], _billing_facts(backend, sandbox, facts)
+    tools += [*await _scim(settings, sandbox, stack), *await _mcp(settings, sandbox, stack)]
+    return ToolRegistry({tool.name: tool for tool in tools}.values()), facts
 
 
 def policies(settings: Settings) -> "PolicyEngine":
@@ -40,19 +46,6 @@ def policies(settings: Settings) -> "PolicyEngine":
     from tools.policy import PolicyEngine
 
     return PolicyEngine.load(POLICIES, additions_from(settings.mcp_config))
-
-
-async def connected_facts(
-    settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack
-) -> Callable[[str], Awaitable[Mapping[str, Any]]]:
-    """The look-up of what the records say about a customer. Raises `BrokenSettings` as `connected_tools` does."""
-    known = customer_facts(sandbox)
-    if settings.billing != "stripe":
-        return known
-    from tools.stripe_billing import facts
-    from tools.stripe_billing.sides import sandbox_sides
-
-    return facts.customer_facts(stripe_backend(settings, clock, stack), sandbox_sides(sandbox), known)
 
 
 def stripe_backend(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "StripeBackend":
@@ -67,11 +60,8 @@ def stripe_backend(settings: Settings, clock: Clock, stack: AsyncExitStack) -> "
     return backend
 
 
-async def _stripe(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack) -> list[Tool]:
+def _billing(backend: "StripeBackend", sandbox: SandboxBackend) -> list[Tool]:
     """The billing tools over Stripe; service, contracts and post are still the sandbox's."""
-    if settings.billing != "stripe":
-        return []
-    backend = stripe_backend(settings, clock, stack)
     from tools.stripe_billing.sides import sandbox_sides
     from tools.stripe_billing.toolset import restoring, tools_over
 
@@ -79,7 +69,14 @@ async def _stripe(settings: Settings, sandbox: SandboxBackend, clock: Clock, sta
     return [*tools_over(backend, sandbox_sides(sandbox)), restoring(backend, service["provisioning.restore_service"])]
 
 
-async def _scim(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack) -> list[Tool]:
+def _billing_facts(backend: "StripeBackend", sandbox: SandboxBackend, known: Facts) -> Facts:
+    from tools.stripe_billing import facts
+    from tools.stripe_billing.sides import sandbox_sides
+
+    return facts.customer_facts(backend, sandbox_sides(sandbox), known)
+
+
+async def _scim(settings: Settings, sandbox: SandboxBackend, stack: AsyncExitStack) -> list[Tool]:
     """The access tools over a SCIM service; links for a new password are still the sandbox's."""
     if settings.provisioning != "scim":
         return []
@@ -96,7 +93,7 @@ async def _scim(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack
     return scim_access_tools(backend, {tool.name: tool for tool in access_tools(sandbox)})
 
 
-async def _mcp(settings: Settings, sandbox: SandboxBackend, clock: Clock, stack: AsyncExitStack) -> list[Tool]:
+async def _mcp(settings: Settings, sandbox: SandboxBackend, stack: AsyncExitStack) -> list[Tool]:
     """The tools that the operator's file maps; none of them may stand in for one that there is already."""
     if settings.mcp_config is None:
         return []

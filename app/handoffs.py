@@ -182,9 +182,7 @@ async def decide_approval(
     now = runtime.services.clock()
     await _not_ones_own(runtime, approval_id, staff)
     async with runtime.services.database.write() as session:
-        row = await session.get(Approval, approval_id, with_for_update=True)
-        if row is None:
-            raise Problem(404, "No such approval", f"There is no approval {approval_id}.")
+        row = await session.get_one(Approval, approval_id, with_for_update=True)
         if row.state != "pending":
             raise Problem(409, "Already decided", f"It is {row.state}.")
         turn = await session.get_one(Turn, row.turn_id)
@@ -192,7 +190,7 @@ async def decide_approval(
             raise Problem(409, "No longer wanted", "The turn that asked for it ended in another way.")
         row.state = "expired" if row.expires_at < now else "approved" if approved else "denied"
         row.decided_by, row.decided_at, row.comment = staff.email, now, comment
-        changed = _changed(runtime, row, arguments) if approved and arguments is not None else None
+        changed = _changed(runtime, row, arguments) if row.state == "approved" and arguments else None
         if changed is not None:
             row.asked_arguments, row.arguments = row.arguments, changed
         conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)

@@ -200,7 +200,7 @@ async def running(
     """
     from agents.confidence.model import ConfidenceModel, CostModel
     from agents.graph import build_graph
-    from app.connectors import connected_facts, connected_tools, policies
+    from app.connectors import connected, policies
     from tools.sandbox.backend import SandboxBackend
 
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ async def running(
             settings.sandbox_path, clock=clock, seed=settings.seed, today=today or clock().date()
         )
         stack.push_async_callback(sandbox.close)
-        registry = await connected_tools(settings, sandbox, clock, stack)
+        registry, facts = await connected(settings, sandbox, clock, stack)
         content = shared.content if shared and shared.content else load_content(registry)
         if shared is None:
             shared = await asyncio.to_thread(load_shared, settings, content)
@@ -248,7 +248,7 @@ async def running(
             templates=content.templates,
             classify=make_classify(classifier),
             search=search,
-            customer_facts=await connected_facts(settings, sandbox, clock, stack),
+            customer_facts=facts,
             stage_of=stage_of,
             proposer=chosen,
             system_prompt=content.system_prompt,

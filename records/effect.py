@@ -39,7 +39,7 @@ class EffectRecord(Row, table=True):
     kind: str
     arguments: dict[str, Any] = document(default_factory=dict)
     idempotency_key: str = Field(unique=True)
-    state: str = EffectState.INTENDED
+    state: str = Field(default=EffectState.INTENDED, index=True)
     amount_minor: int | None = None
     currency: str | None = None
     result: dict[str, Any] | None = document(default=None, nullable=True)
@@ -48,6 +48,6 @@ class EffectRecord(Row, table=True):
     intended_at: datetime = moment(index=True)
     sent_at: datetime | None = moment(default=None)
     settled_at: datetime | None = moment(default=None)
-    undo_key: str | None = None
+    undo_key: str | None = Field(default=None, index=True)
     """The key under which it is being, or was, taken back."""
     undone_by: str | None = None

@@ -37,7 +37,7 @@ CODE = re.compile(rf"(?<![\w.,])\d{{3}}[ -]?\d{{{DIGITS - 3}}}(?![\w]|[.,]\d)")
 
 
 class StepUpCode(Row, table=True):
-    """A code that was sent. State: sent, used, expired, spent (too many wrong tries) or replaced (by a newer one)."""
+    """A code that was sent. State: sent, used, expired or spent (too many wrong tries). Only the latest one counts."""
 
     __tablename__ = "step_up_codes"
 
@@ -107,11 +107,9 @@ class StepUp:
             return await self._within_limits(session, customer_id)
 
     async def last(self, conversation_id: str) -> StepUpCode | None:
-        """The latest code of a conversation that was not used."""
-        query = select(StepUpCode).where(StepUpCode.conversation_id == conversation_id)
+        """The latest code of a conversation."""
         async with self.database.read() as session:
-            row = (await session.scalars(query.order_by(col(StepUpCode.id).desc()).limit(1))).first()
-        return row if row is not None and row.state != "used" else None
+            return await _last(session, conversation_id)
 
     def make(
         self, conversation_id: str, customer_id: str, sent_to: str, offers: list[str], subject: str, body: str
@@ -150,8 +148,7 @@ class StepUp:
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
             now = self.clock()
-            query = select(StepUpCode).where(StepUpCode.conversation_id == conversation_id)
-            row = (await session.scalars(query.order_by(col(StepUpCode.id).desc()).limit(1))).first()
+            row = await _last(session, conversation_id)
             if row is None or (row.state == "used" and conversation.code_message_id != message_id):
                 return None
             if row.state == "used":
@@ -190,6 +187,11 @@ class StepUp:
 
     def _digest(self, code_id: str, code: str) -> str:
         return hmac.new(self.key.encode(), f"{code_id} {code}".encode(), hashlib.sha256).hexdigest()
+
+
+async def _last(session: AsyncSession, conversation_id: str) -> StepUpCode | None:
+    query = select(StepUpCode).where(StepUpCode.conversation_id == conversation_id)
+    return (await session.scalars(query.order_by(col(StepUpCode.id).desc()).limit(1))).first()
 
 
 def masked(address: str) -> str:

@@ -53,6 +53,7 @@ async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Com
     if decision["state"] == "approved":
         await _take_up(turn, state.get("frame"))
         if changed := decision.get("arguments"):
+            turn.approval_changed = True
             calls = [{**calls[0], "arguments": changed}]
             turn.said.append(templates.reply("system_approval_changed", {"comment": decision.get("comment", "")}))
             turn.vouch_for(calls[0]["tool"], changed, f"approval {state.get('approval_id')}")

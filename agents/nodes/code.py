@@ -43,7 +43,11 @@ async def code_answered(turn: TurnContext) -> bool:
     if step_up is None:
         return False
     text = turn.text
-    if (typed := code_in(text)) and turn.start.waiting:
+    typed = code_in(text)
+    row = await _open_code(turn) if typed or wants_code(text) else None
+    if row is None:
+        return False
+    if typed:
         entered = await step_up.enter(turn.conversation_id, typed, turn.start.waiting[-1].id)
         if entered is None:
             return False
@@ -53,11 +57,9 @@ async def code_answered(turn: TurnContext) -> bool:
             return False
         await _end(turn, turn.services.templates.reply(f"system_code_{entered.entry}", {"left": entered.tries_left}))
         return True
-    if wants_code(text) and (row := await _open_code(turn)):
-        code = await _send(turn, row.offers, row.sent_to, otherwise=False)
-        await _end(turn, " ".join(code.words), code.rows)
-        return True
-    return False
+    code = await _send(turn, row.offers, row.sent_to, otherwise=False)
+    await _end(turn, " ".join(code.words), code.rows)
+    return True
 
 
 async def _send(turn: TurnContext, offers: list[str], address: str, otherwise: bool) -> Code:
@@ -74,9 +76,10 @@ async def _send(turn: TurnContext, offers: list[str], address: str, otherwise: b
 
 
 async def _open_code(turn: TurnContext) -> StepUpCode | None:
-    """The code that an open offer waits for."""
+    """The code that an open offer waits for, or one that this very message answered before its turn was interrupted."""
     assert turn.services.step_up is not None
-    waiting = {offer.id for offer in turn.start.offers if offer.state == "offered"}
+    mine = {message.id for message in turn.start.waiting}
+    waiting = {o.id for o in turn.start.offers if o.state == "offered" or o.answer_message_id in mine}
     row = await turn.services.step_up.last(turn.conversation_id) if waiting else None
     return row if row is not None and waiting & set(row.offers) else None
 

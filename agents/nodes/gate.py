@@ -111,7 +111,7 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
         return Command(goto="park", update={"approval_id": approval.id, "calls": [call]})
     if turn.asking:
         return Command(goto="ask", update={"calls": []})
-    if turn.parked and refused:  # an approver changed it into what the rules do not allow
+    if turn.approval_changed and refused:
         text = turn.services.templates.reply("system_approval_change_refused", {})
         return Command(goto="respond", update={"calls": [], "reply": {"text": text, "kind": "question"}})
     return Command(goto="act" if refused else "escalate", update={"calls": []})

@@ -70,7 +70,7 @@ async def _embeddings(settings: Settings) -> str:
 
 
 async def _content(settings: Settings) -> str:
-    from app.connectors import connected_tools
+    from app.connectors import connected
     from app.runtime import load_content
     from records.clock import system_clock
     from tools.policy import PolicyEngine
@@ -81,7 +81,7 @@ async def _content(settings: Settings) -> str:
             settings.sandbox_path, clock=system_clock, seed=settings.seed, today=system_clock().date()
         )
         stack.push_async_callback(backend.close)
-        registry = await connected_tools(settings, backend, system_clock, stack)
+        registry, _ = await connected(settings, backend, system_clock, stack)
         content = load_content(registry)
         PolicyEngine.load(POLICIES)
     triggers = len(content.escalation.triggers)

@@ -21,11 +21,12 @@ log = structlog.get_logger(__name__)
 EVERY = 1.0
 MAX_ATTEMPTS = 5
 SECONDS = 15.0
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where letters are handed in. `tls`: from the first byte; otherwise STARTTLS where the server offers it."""
+    """Where letters are handed in. `tls`: from the first byte; otherwise by STARTTLS, on this machine also without."""
 
     host: str
     port: int
@@ -56,8 +57,11 @@ class MailServer:
             else smtplib.SMTP(self.host, self.port, timeout=SECONDS)
         )
         with opened as server:
+            server.ehlo_or_helo_if_needed()
             if not self.tls and server.has_extn("starttls"):
                 server.starttls(context=trust)
+            elif not self.tls and self.host not in LOOPBACK:
+                raise smtplib.SMTPNotSupportedError("the server offers no STARTTLS: nothing is sent in the clear")
             if self.user:
                 server.login(self.user, self.password)
             server.send_message(letter)

@@ -8,15 +8,19 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+COLUMNS = ("intended_at", "state", "undo_key")
+
 
 def upgrade() -> None:
     op.add_column("effects", sa.Column("undo_key", sa.String(), nullable=True))
     op.add_column("effects", sa.Column("undone_by", sa.String(), nullable=True))
-    op.create_index("ix_effects_intended_at", "effects", ["intended_at"])
+    for column in COLUMNS:  # the sweep looks for what is open every few seconds
+        op.create_index(f"ix_effects_{column}", "effects", [column])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_effects_intended_at", "effects")
+    for column in COLUMNS:
+        op.drop_index(f"ix_effects_{column}", "effects")
     with op.batch_alter_table("effects") as batch:
         batch.drop_column("undone_by")
         batch.drop_column("undo_key")

@@ -154,6 +154,16 @@ async def test_a_change_that_the_tool_cannot_take_is_named(runtime: Runtime) -> 
     assert (await _asked(runtime, approval)).state == "pending"
 
 
+async def test_what_became_impossible_meanwhile_is_not_told_as_a_change(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    refund = runtime.services.registry.get("billing.refund")
+    wanted = (await _asked(runtime, approval)).arguments
+    await refund.call("cus_043", refund.arguments.model_validate(wanted), "by hand")
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert "something else" not in (await talk.record())["messages"][-1]["text"]
+    assert len(await talk.backend("refunds")) == 1
+
+
 async def test_nobody_approves_their_own_request(runtime: Runtime) -> None:
     talk, approval = await _parked(runtime)
     facts = await runtime.services.customer_facts("cus_043")

@@ -146,6 +146,16 @@ async def test_the_code_for_one_matter_is_no_yes_to_another(runtime: Runtime) ->
     assert not [effect for effect in (await talk.record())["effects"] if effect["tool"] == "billing.add_seats"]
 
 
+async def test_six_digits_are_no_code_once_no_offer_waits_for_one(runtime: Runtime) -> None:
+    talk, _ = await offered(runtime)
+    assert (await talk.say(await sent_code(runtime)))["disposition"] == "resolved"
+    other, _ = await offered(runtime)
+    for _ in range(3):
+        await other.say("000000" if await sent_code(runtime) != "000000" else "000001")
+    await other.say("no, leave it")
+    assert "no longer counts" not in (await other.say("invoice 448213"))["reply"]
+
+
 async def test_a_customer_gets_only_so_many_codes_in_an_hour(runtime: Runtime) -> None:
     for _ in range(PER_HOUR):
         await offered(runtime)

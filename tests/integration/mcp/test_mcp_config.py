@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from orders_world import POLICIES, Shop, called
 
-from app.connectors import connected_tools
+from app.connectors import connected
 from app.settings import ROOT, BrokenSettings, Settings
 from records.clock import system_clock
 from tools.mcp_connector.config import McpConfig, McpConfigError
@@ -194,7 +194,7 @@ def test_a_type_of_record_that_there_is_already_cannot_be_taken(tmp_path) -> Non
 
 async def in_service(shop: Shop, sandbox: SandboxBackend, stack: Any) -> Any:
     settings = Settings(home=shop.folder, mcp_config=shop.write())
-    return await connected_tools(settings, sandbox, system_clock, stack)
+    return (await connected(settings, sandbox, system_clock, stack))[0]
 
 
 async def test_the_service_offers_mapped_tools_beside_its_own_and_lets_none_be_replaced(shop: Shop, tmp_path) -> None:

@@ -97,6 +97,17 @@ async def test_a_server_that_is_away_is_tried_again_but_not_for_ever(database: D
     assert left.body
 
 
+async def test_nothing_crosses_the_network_in_the_clear(
+    database: Database, mailbox: tuple[Mailbox, Controller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, server = mailbox
+    await put(database, "out_4")
+    monkeypatch.setattr("app.jobs.outbox.LOOPBACK", ())  # as if it were another machine
+    assert await sender(database, server.port).send_waiting() == 0
+    assert (await row(database, "out_4")).error == "SMTPNotSupportedError"
+    assert box.letters == []
+
+
 async def test_a_code_that_has_run_out_is_not_sent(database: Database, mailbox: tuple[Mailbox, Controller]) -> None:
     box, server = mailbox
     await put(database, "out_3", minutes=-1)

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from app.connectors import connected_tools
+from app.connectors import connected
 from app.settings import BrokenSettings, Settings
 from evals.scim_world import address, fill, scim_for_run, scim_for_world, users_table
 from records.clock import system_clock
@@ -34,7 +34,7 @@ async def test_a_world_holds_the_companys_users_and_shows_what_became_of_them(tm
         for settings in (world, other):
             await fill(*address(settings), state)
         assert await users_table(*address(world), state) == state["users"]
-        tools = await connected_tools(world, sandbox, system_clock, stack)
+        tools, _ = await connected(world, sandbox, system_clock, stack)
         role = tools.get("access.change_role")
         await role.call("cus_002", role.arguments.model_validate({"user_id": "usr_0203", "role": "viewer"}), "key-1")
         reset = tools.get("access.send_password_reset")
@@ -91,4 +91,4 @@ async def test_a_setting_that_is_missing_is_named(tmp_path: Path, given: dict[st
     async with AsyncExitStack() as stack:
         stack.push_async_callback(sandbox.close)
         with pytest.raises(BrokenSettings, match=f"setting {missing}: it is missing"):
-            await connected_tools(over_scim(**given), sandbox, system_clock, stack)
+            await connected(over_scim(**given), sandbox, system_clock, stack)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.commands.doctor import check_billing
-from app.connectors import connected_facts, connected_tools
+from app.connectors import connected
 from app.settings import BrokenSettings, Settings
 from records.clock import system_clock
 from tools.sandbox.backend import SandboxBackend
@@ -46,6 +46,5 @@ async def test_without_a_key_the_setting_is_named(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         sandbox = await SandboxBackend.open(tmp_path / "sandbox.db")
         stack.push_async_callback(sandbox.close)
-        for connect in (connected_tools, connected_facts):
-            with pytest.raises(BrokenSettings, match="HANDRAIL_STRIPE_API_KEY"):
-                await connect(settings, sandbox, system_clock, stack)
+        with pytest.raises(BrokenSettings, match="HANDRAIL_STRIPE_API_KEY"):
+            await connected(settings, sandbox, system_clock, stack)
