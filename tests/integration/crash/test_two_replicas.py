@@ -126,14 +126,7 @@ async def test_a_replica_that_froze_over_a_turn_and_wakes_up_later_changes_nothi
     frozen, other = make_pair(lease=0.75)
     for replica in (frozen.start(step=step, when=when, signal=signal.SIGSTOP), other.start()):
         replica.ready()
-    customer = await offered(other)
-    late = asyncio.create_task(returning(frozen, "cus_001", customer.conversation_id).post(YES))
-    assert await asyncio.to_thread(frozen.stopped) == signal.SIGSTOP
-    await answered(customer)
-    told = await _refunded_once(other, customer)
-    frozen.send(signal.SIGCONT)
-    assert "29.00 EUR is on its way back" in (await late).json()["reply"]
-    assert (await _refunded_once(other, customer))["messages"] == told["messages"]
+    await _goes_on_without(frozen, other)
 
 
 @pytest.mark.postgres
@@ -144,14 +137,7 @@ async def test_a_replica_that_froze_in_the_middle_of_a_transaction_holds_nobody_
     frozen, other = (make_replica(fresh_home, database_url=postgres_url, lease=1.0) for _ in range(2))
     for replica in (frozen.start(step=step, when="inside", signal=signal.SIGSTOP), other.start()):
         replica.ready()
-    customer = await offered(other)
-    late = asyncio.create_task(returning(frozen, "cus_001", customer.conversation_id).post(YES))
-    assert await asyncio.to_thread(frozen.stopped) == signal.SIGSTOP
-    await answered(customer)
-    told = await _refunded_once(other, customer)
-    frozen.send(signal.SIGCONT)
-    assert "29.00 EUR is on its way back" in (await late).json()["reply"]
-    assert (await _refunded_once(other, customer))["messages"] == told["messages"]
+    await _goes_on_without(frozen, other)
 
 
 async def test_an_approval_waits_in_the_database_and_is_carried_out_by_another_process(
@@ -232,6 +218,18 @@ async def test_a_database_that_dropped_its_connections_costs_no_turn_and_no_appr
     record = await all_answered(replica, customer)
     assert [effect["state"] for effect in record["effects"]] == ["verified"]
     assert record["handoffs"] == []
+
+
+async def _goes_on_without(frozen: Replica, other: Replica) -> None:
+    """A customer says yes to a replica that freezes over it; the other answers, and the first changes nothing later."""
+    customer = await offered(other)
+    late = asyncio.create_task(returning(frozen, "cus_001", customer.conversation_id).post(YES))
+    assert await asyncio.to_thread(frozen.stopped) == signal.SIGSTOP
+    await answered(customer)
+    told = await _refunded_once(other, customer)
+    frozen.send(signal.SIGCONT)
+    assert "29.00 EUR is on its way back" in (await late).json()["reply"]
+    assert (await _refunded_once(other, customer))["messages"] == told["messages"]
 
 
 async def _refunded_once(replica: Replica, customer: Customer) -> dict[str, Any]:

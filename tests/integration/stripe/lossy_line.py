@@ -1,10 +1,10 @@
 """A line between us and a server that can lose, garble, refuse or hold what passes, before or after the server acts."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
+
+from http_line import HttpLine, message
 
 Mishap = Literal[
     "lose_request",
@@ -26,11 +26,9 @@ GARBLED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 
 
 @dataclass
-class LossyLine:
+class LossyLine(HttpLine):
     """Passes HTTP requests on. `mishaps` are met once each by the first request whose line holds their text."""
 
-    port: int
-    url: str = ""
     mishaps: list[tuple[str, Mishap]] = field(default_factory=list)
     canned: dict[str, bytes] = field(default_factory=dict)
     """JSON bodies that are answered here instead, by the beginning of the request's line."""
@@ -39,47 +37,31 @@ class LossyLine:
     passed: list[str] = field(default_factory=list)
     """The lines of the requests that reached the server: ``POST /v1/refunds``."""
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator["LossyLine"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
-            yield self
-        finally:
-            server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while request := await _message(reader):
-                line = request.split(b"\r\n", 1)[0].decode().rsplit(" ", 1)[0]
-                mishap = self._mishap(line)
-                answer = b"" if mishap in BEFORE else self._canned(line) or await self._ask(line, request)
-                if mishap in ("lose_request", "lose_answer"):
-                    break
-                if mishap in ("hold_before", "hold_after", "keep_waiting"):
-                    self.held.set()
-                    await asyncio.sleep(60)
-                if mishap == "truncate":
-                    writer.write(answer[: len(answer) - 20])
-                    break
-                answer = {
-                    "fail_before": FAILED,
-                    "fail_after": FAILED,
-                    "too_many": TOO_MANY,
-                    "garble": GARBLED,
-                }.get(mishap or "", answer)
-                writer.write(answer)
-                await writer.drain()
-        finally:
-            writer.close()
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while request := await message(reader):
+            line = request.split(b"\r\n", 1)[0].decode().rsplit(" ", 1)[0]
+            mishap = self._mishap(line)
+            answer = b"" if mishap in BEFORE else self._canned(line) or await self._ask(line, request)
+            if mishap in ("lose_request", "lose_answer"):
+                break
+            if mishap in ("hold_before", "hold_after", "keep_waiting"):
+                self.held.set()
+                await asyncio.sleep(60)
+            if mishap == "truncate":
+                writer.write(answer[: len(answer) - 20])
+                break
+            answer = {
+                "fail_before": FAILED,
+                "fail_after": FAILED,
+                "too_many": TOO_MANY,
+                "garble": GARBLED,
+            }.get(mishap or "", answer)
+            writer.write(answer)
+            await writer.drain()
 
     async def _ask(self, line: str, request: bytes) -> bytes:
         self.passed.append(line.partition("?")[0])
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(request)
-        answer = await _message(reader)
-        writer.close()
-        return answer
+        return await self.forward(request)
 
     def _mishap(self, line: str) -> Mishap | None:
         for met in self.mishaps:
@@ -96,13 +78,3 @@ class LossyLine:
                     body,
                 )
         return b""
-
-
-async def _message(reader: asyncio.StreamReader) -> bytes:
-    """One request or answer, whole; empty where the other side has hung up."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return b""
-    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    return head + await reader.readexactly(int(lengths[0].partition(b":")[2]) if lengths else 0)
