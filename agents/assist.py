@@ -21,6 +21,7 @@ from agents.procedures.quote import quote
 from agents.procedures.run import RELEVANT, Call, Outcome, ProcedureRun, Speech
 from agents.services import Services
 from agents.triage.route import Guess, parts_of, route, without_ruled_out
+from records.spending import Spent
 from tools.errors import ToolError
 from tools.provenance import Evidence
 from tools.tool import IdentityLevel
@@ -104,8 +105,7 @@ async def _by_procedure(
         stage="assist",
         canary_share=0.0,
         queue="general",
-        spent_30d_minor={},
-        spent_today_minor={},
+        spent=Spent(),
         consents=frozenset(),
     )
     brief = Brief(

@@ -109,3 +109,23 @@ def drops_request(text: str) -> bool:
     """Whether the customer takes back what they asked for."""
     said = text.strip().replace("’", "'")
     return _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= 12)
+
+
+_PAUSES = re.compile(r"\b(wait|hold (on|off)|not (now|yet))\b", re.IGNORECASE)
+
+
+def takes_back(text: str) -> bool:
+    """Whether the customer no longer wants what they agreed to, which has not been done yet."""
+    said = text.strip().replace("’", "'")
+    refuses = "?" not in said and len(said.split()) <= 14 and _REFUSAL.search(said) is not None
+    return drops_request(text) or ((declines(text) or refuses) and _PAUSES.search(said) is None)
+
+
+def pauses(text: str) -> bool:
+    """Whether the customer only wants what they agreed to held back for now."""
+    return len(text.split()) <= 8 and _PAUSES.search(text) is not None and not drops_request(text)
+
+
+def casts_doubt(text: str) -> bool:
+    """Whether a message may mean that what was agreed to is no longer wanted: asking again does less harm."""
+    return takes_back(text) or rules_out(text) or _NO.search(text.replace("’", "'")) is not None

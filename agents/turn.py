@@ -24,6 +24,7 @@ from records.offer import Offer
 from records.step_up import Entered, without_code
 from records.transcript import TurnStart
 from tools.provenance import Evidence, typed_values
+from tools.tool import IdentityLevel
 
 
 @dataclass
@@ -109,6 +110,12 @@ class TurnContext:
         """Whether a code that was typed lately still counts."""
         until = self.start.conversation.stepped_up_until
         return until is not None and self.services.clock() < until
+
+    @property
+    def told_facts(self) -> dict[str, Any]:
+        """What may be told of the customer's records: nothing to a caller of whom the service is not sure."""
+        sure = IdentityLevel(self.start.conversation.level).rank >= IdentityLevel.VERIFIED.rank
+        return dict(self.facts) if sure else {}
 
     @property
     def overdue(self) -> bool:

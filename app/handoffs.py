@@ -182,7 +182,9 @@ async def decide_approval(
     now = runtime.services.clock()
     await _not_ones_own(runtime, approval_id, staff)
     async with runtime.services.database.write() as session:
-        row = await session.get_one(Approval, approval_id, with_for_update=True)
+        seen = await session.get_one(Approval, approval_id)
+        conversation = await session.get_one(Conversation, seen.conversation_id, with_for_update=True)
+        row = await session.get_one(Approval, approval_id, with_for_update=True, populate_existing=True)
         if row.state != "pending":
             raise Problem(409, "Already decided", f"It is {row.state}.")
         turn = await session.get_one(Turn, row.turn_id)
@@ -193,7 +195,6 @@ async def decide_approval(
         changed = _changed(runtime, row, arguments) if row.state == "approved" and arguments else None
         if changed is not None:
             row.asked_arguments, row.arguments = row.arguments, changed
-        conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
         event = {"approval": row.id, "state": row.state, "by": staff.email, "tool": row.tool}
         if changed is not None:
             event["arguments_sha256"] = fingerprint(row.tool, changed)

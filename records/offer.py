@@ -26,7 +26,8 @@ class Offer(Row, table=True):
 
 
 class Approval(Row, table=True):
-    """A call that policy allows only with a person's approval. State: pending, approved, denied or expired."""
+    """A call that policy allows only with a person's approval. State: pending, approved, denied, expired or
+    withdrawn (the customer took it back, or a person has the conversation)."""
 
     __tablename__ = "approvals"
 

@@ -16,16 +16,18 @@ from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import SQLModel, col, func, select
+from sqlmodel import SQLModel, col, select
 
 from records import audit
 from records.clock import Clock
 from records.conversation import Conversation, Disposition, Episode, Message, Role, tell
 from records.database import Database
-from records.effect import EffectRecord, EffectState
+from records.effect import EffectRecord
 from records.handoff import Handoff
 from records.identifiers import new_id
 from records.offer import Approval, Offer
+from records.parked import end_parked, left_to
+from records.spending import Spent, hold_spending
 from records.turn import Turn, TurnStep
 
 WINDOW = 24
@@ -269,6 +271,7 @@ class Transcript:
             conversation.turn_id = conversation.lease_owner = conversation.lease_until = None
             conversation.handled_by, conversation.disposition = "person", Disposition.ESCALATED
             conversation.frame = {}
+            left_to(handoff, await end_parked(session, conversation, now))
             session.add(handoff)
             seen = {"handoff_id": handoff.id, "state": handoff.state, "queue": handoff.queue}
             session.add(tell(conversation, "handoff", seen, now))
@@ -297,10 +300,12 @@ class Transcript:
         events: Sequence[tuple[str, dict[str, Any]]],
         offers: Sequence[Offer] = (),
         turn: Turn | None = None,
+        spent: Spent | None = None,
     ) -> None:
         """Write new rows (decisions, intended effects, approvals), what became of offers, and their audit events.
 
-        `turn` is the turn that writes. Raises `TurnTaken`, having written nothing, where it is no longer that turn's.
+        `turn` is the turn that writes, `spent` what its verdicts went by. Raises, having written nothing, `TurnTaken`
+        where it is no longer that turn's, and `SpentMeanwhile` where more money was moved since.
         """
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
@@ -308,8 +313,11 @@ class Transcript:
                 mine = select(Turn.id).where(*_still_ours(turn.id, turn.attempt))
                 if (await session.scalars(mine)).first() is None:
                     raise TurnTaken(turn.id)
+            effects = [row for row in rows if isinstance(row, EffectRecord)]
+            if spent is not None:
+                await hold_spending(session, spent, effects, self.clock())
             session.add_all(rows)
-            if any(isinstance(row, EffectRecord) for row in rows):
+            if effects:
                 conversation.has_effects = True
             await _update_offers(session, offers)
             audit.append(session, conversation, events, self.clock())
@@ -330,6 +338,11 @@ class Transcript:
             if written.rowcount == 0:  # type: ignore[attr-defined]
                 raise TurnTaken(end.turn_id)
             await _update_offers(session, end.offers)
+            if end.handled_by == "person":
+                approvals = await end_parked(session, conversation, now, but=end.turn_id)
+                for row in end.rows:
+                    if isinstance(row, Handoff):
+                        left_to(row, approvals)
             session.add_all(end.rows)
             session.add_all(
                 TurnStep(
@@ -389,15 +402,28 @@ class Transcript:
         async with self.database.read() as session:
             return list(dict.fromkeys(await session.scalars(parked.order_by(col(Turn.id)))))
 
+    async def waiting_approvals(self, conversation_id: str) -> list[Approval]:
+        """What waits for a decision in a conversation, oldest first."""
+        pending = select(Approval).where(Approval.conversation_id == conversation_id, Approval.state == "pending")
+        async with self.database.read() as session:
+            return list(await session.scalars(pending.order_by(col(Approval.id))))
+
+    async def withdraw_parked(self, conversation_id: str) -> list[Approval]:
+        """End the turns that wait for approvals; the customer takes back what they are about."""
+        async with self.database.write() as session:
+            conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
+            return await end_parked(session, conversation, self.clock())
+
     async def approval_of(self, turn_id: str) -> Approval:
         """The latest approval that a turn asked for; one that nobody decided in time becomes `expired` here."""
-        now = self.clock()
         async with self.database.write() as session:
+            turn = await session.get_one(Turn, turn_id)
+            conversation = await session.get_one(Conversation, turn.conversation_id, with_for_update=True)
+            now = self.clock()
             query = select(Approval).where(Approval.turn_id == turn_id).order_by(col(Approval.id).desc())
             approval = (await session.scalars(query.limit(1).with_for_update())).one()
             if approval.state == "pending" and approval.expires_at < now:
                 approval.state, approval.decided_at = "expired", now
-                conversation = await session.get_one(Conversation, approval.conversation_id, with_for_update=True)
                 event = {"approval": approval.id, "state": approval.state, "by": "", "tool": approval.tool}
                 audit.append(session, conversation, [("approval", event)], now)
         return approval
@@ -433,6 +459,11 @@ async def _update_offers(session: AsyncSession, offers: Sequence[Offer]) -> None
     for offer in offers:
         values = {"state": offer.state, "answered_at": offer.answered_at, "answer_message_id": offer.answer_message_id}
         await session.execute(update(Offer).where(col(Offer.id) == offer.id).values(**values))
+
+
+def held_elsewhere(conversation: Conversation, now: datetime) -> bool:
+    """Whether another living process carries on a turn of this conversation."""
+    return conversation.lease_owner != process_name() and not _lease_is_free(conversation, now)
 
 
 def _lease_is_free(conversation: Conversation, now: datetime) -> bool:
@@ -554,36 +585,6 @@ async def _tool_steps(session: AsyncSession, episode_id: str | None) -> list[Tur
     return list(await session.scalars(query))[::-1]
 
 
-async def spent_last_30_days(session: AsyncSession, customer_id: str, now: datetime) -> dict[str, int]:
-    """Money that effects moved for a customer, per tool, in minor units; open effects count as done."""
-    rows = await session.scalars(
-        select(EffectRecord).where(
-            EffectRecord.customer_id == customer_id,
-            col(EffectRecord.amount_minor).is_not(None),
-            col(EffectRecord.intended_at) > now - timedelta(days=30),
-            col(EffectRecord.state).not_in([EffectState.FAILED, EffectState.COMPENSATED]),
-        )
-    )
-    totals: dict[str, int] = {}
-    for row in rows:
-        totals[row.tool] = totals.get(row.tool, 0) + (row.amount_minor or 0)
-    return totals
-
-
-async def spent_today(session: AsyncSession, now: datetime) -> dict[tuple[str, str], int]:
-    """Money that effects moved since midnight UTC, for all customers: {(tool, currency): minor units}."""
-    query = (
-        select(EffectRecord.tool, EffectRecord.currency, func.sum(EffectRecord.amount_minor))
-        .where(
-            col(EffectRecord.intended_at) >= now.replace(hour=0, minute=0, second=0, microsecond=0),
-            col(EffectRecord.amount_minor).is_not(None),
-            col(EffectRecord.state).not_in([EffectState.FAILED, EffectState.COMPENSATED]),
-        )
-        .group_by(col(EffectRecord.tool), col(EffectRecord.currency))
-    )
-    return {(tool, currency or ""): int(total) for tool, currency, total in (await session.execute(query)).all()}
-
-
 __all__ = [
     "Approval",
     "Transcript",
@@ -591,6 +592,5 @@ __all__ = [
     "TurnStart",
     "TurnTaken",
     "UnknownConversation",
-    "spent_last_30_days",
-    "spent_today",
+    "held_elsewhere",
 ]

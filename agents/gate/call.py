@@ -8,13 +8,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from agents.confidence.model import ConfidenceModel, CostModel, Features, weigh
 from agents.gate.verdict import Check, Ruling, Verdict
+from records.spending import Spent
 from tools.errors import ToolError
 from tools.policy import PolicyEngine, PolicyRequest, PolicyVerdict
 from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, Trace, typed_values
@@ -40,12 +41,9 @@ class Situation:
     stage: str
     canary_share: float
     queue: str
-    spent_30d_minor: Mapping[str, int]
-    """Money already moved per tool family over the last 30 days."""
+    spent: Spent
     consents: frozenset[str]
     """Fingerprints of the effects to which the customer said yes."""
-    spent_today_minor: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Money moved since midnight UTC for all customers, per (tool, currency)."""
     addressed: frozenset[str] = frozenset()
     """E-mail addresses in the customer's request that are not the contact's."""
     free_model: bool = False
@@ -132,11 +130,9 @@ class CallGate:
     def _check_policy(
         self, tool: Tool, resource: Resource, amount: tuple[int, str] | None, mark: str, situation: Situation
     ) -> tuple[Check, PolicyVerdict]:
-        family = tool.name
         level = situation.level_for(tool)
         minor, currency = amount or (0, "")
-        spent = situation.spent_30d_minor.get(family, 0)
-        today = situation.spent_today_minor.get((family, currency), 0)
+        spent, today = situation.spent.of(tool.name, currency)
         context = {
             "amount_minor": minor,
             "currency": currency,

@@ -11,11 +11,18 @@ import yaml
 from babel.dates import format_date
 
 from agents.gate.verdict import Check, Ruling
+from agents.gate.wording import visible
 from records.money import Money
 
 _FIGURE = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}[.)]\s", re.MULTILINE)
 _IDENTIFIER = re.compile(r"\b[a-z]{2,6}_[0-9a-z_]*\d[0-9a-z_]*\b")
+_FORETOLD = re.compile(
+    r"\byou(?:'ll| will| shall)(?: not| soon| then| also| only)? (?:see|have|find|get|need|receive)\b(?: \w+){0,2}|"
+    r"\b(?:been|is|are) (?:seen to|looked after|taken care of|dealt with)\b",
+    re.IGNORECASE,
+)
+"""What will be, or is settled, said in plain words: true only after an effect, or where the evidence says the same."""
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+\w|https?://[^\s)\]>]+")
 
 
@@ -72,7 +79,13 @@ def check_reply(
     handed_off: bool,
     customer_id: str,
 ) -> Check:
-    """Refuse a reply with a figure, identifier or address from nowhere, an untrue claim, or a secret."""
+    """Refuse a reply with a figure, identifier or address from nowhere, an untrue claim, or a secret.
+
+    It is judged as it is read: what nobody sees between two letters changes nothing.
+    """
+    read = visible(text)
+    if read != text:
+        text, evidence_text = read, f"{evidence_text} {visible(evidence_text)}"
     if any(pattern.search(text) for pattern in rules.secrets):
         return Check("reply", Ruling.REFUSED, "the reply holds what looks like a secret or a full card number")
     strangers = {match for match in re.findall(r"\bcus_\w+", text) if match != customer_id}
@@ -83,6 +96,11 @@ def check_reply(
             proven = (claim.effects & verified_tools) or (claim.handoff and handed_off)
             if not proven:
                 return Check("reply", Ruling.REFUSED, f"the reply claims a {claim.name} that no record proves")
+    foretold = _FORETOLD.search(text)
+    if foretold and not (verified_tools or handed_off) and foretold[0].lower() not in evidence_text.lower():
+        return Check(
+            "reply", Ruling.REFUSED, f'the reply says "{foretold[0]}", and no record proves that it will be so'
+        )
     for found in (*_ADDRESS.findall(text), *_IDENTIFIER.findall(text)):
         if found.rstrip(".,") not in evidence_text:
             return Check("reply", Ruling.REFUSED, f"the reply names {found}, which is not in the evidence")

@@ -118,7 +118,8 @@ def _system_text(turn: TurnContext) -> str:
     active = [turn.services.library.get(active.name) for active in turn.frame.stack]
     started = [p for intent, _ in brief.route.intents if (p := turn.services.library.for_intent(intent))]
     parts = [turn.services.system_prompt, f"Today is {brief.today}. The company is {brief.company}."]
-    facts = {name: turn.facts[name] for name in ("company", "contact_name", "plan", "currency") if name in turn.facts}
+    known = turn.told_facts
+    facts = {name: known[name] for name in ("company", "contact_name", "plan", "currency") if name in known}
     parts.append(f"The customer: {json.dumps(facts, ensure_ascii=False)}")
     for procedure in dict.fromkeys(p.name for p in (*active, *started)):
         guide = turn.services.library.get(procedure)

@@ -10,6 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from agents.brief import Brief, Route
+from agents.consent import casts_doubt, pauses, takes_back
 from agents.frame import Frame
 from agents.gate.call import fingerprint
 from agents.nodes.finish import finish
@@ -60,13 +61,43 @@ async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Com
         marks = {fingerprint(call["tool"], call["arguments"]) for call in calls}
         turn.approvals = marks
         known = {fingerprint(offer.tool, offer.arguments): offer for offer in turn.start.offers}
-        turn.accepted = {mark: known[mark] for mark in marks if mark in known}
+        if _doubted(turn):
+            turn.said.append(templates.reply("system_approval_asks_again", {}))
+        else:
+            turn.accepted = {mark: known[mark] for mark in marks if mark in known}
         return Command(goto="gate", update={"calls": calls, "approval_id": None})
     told = "system_approval_expired" if decision["state"] == "expired" else "system_approval_denied"
     names = {"comment": decision.get("comment", ""), "offer": decision.get("summary", "")}
     reply = templates.reply(told, names)
     await finish(turn, Disposition.AWAITING_CUSTOMER, reply, frame=None)
     return Command(goto="__end__", update={"approval_id": None})
+
+
+async def thought_better(turn: TurnContext) -> bool:
+    """Whether the customer takes back or holds up what waits for an approval; then that was the turn.
+
+    A no to something that was asked since is about that, not about what waits.
+    """
+    text, transcript = turn.text, turn.services.transcript
+    asked = turn.frame.active is not None or any(offer.state == "offered" for offer in turn.start.offers)
+    if asked or not (takes_back(text) or pauses(text)):
+        return False
+    if pauses(text):
+        approvals, told = await transcript.waiting_approvals(turn.conversation_id), "system_approval_held"
+    else:
+        approvals, told = await transcript.withdraw_parked(turn.conversation_id), "system_approval_withdrawn"
+    if not approvals:
+        return False
+    reply = turn.services.templates.reply(told, {"offers": [approval.summary for approval in approvals]})
+    await finish(turn, Disposition.AWAITING_APPROVAL if pauses(text) else Disposition.RESOLVED, reply, frame=None)
+    return True
+
+
+def _doubted(turn: TurnContext) -> bool:
+    """Whether the customer wrote something since they agreed that may take it back."""
+    agreed = max((message.number for message in turn.start.waiting), default=0)
+    later = [m.text for m in turn.start.messages if m.role == "customer" and m.number > agreed]
+    return any(casts_doubt(text) for text in later)
 
 
 async def _take_up(turn: TurnContext, frame: dict[str, Any] | None) -> None:

@@ -11,7 +11,7 @@ from agents.models.names import to_wire
 from agents.state import TurnState
 from agents.turn import TurnContext
 from records.effect import EffectState
-from tools.errors import BackendTimeout, BackendUnavailable, ToolError
+from tools.errors import BackendTimeout, BackendUnavailable, NotAsked, ToolError
 from tools.tool import Result
 
 READ_ATTEMPTS = 2
@@ -40,6 +40,8 @@ async def _read(turn: TurnContext, call: dict[str, Any]) -> tuple[Result | None,
     for _ in range(READ_ATTEMPTS):
         try:
             return await judged.tool.call(turn.customer_id, judged.arguments, ""), ""
+        except NotAsked as error:
+            return None, str(error)
         except (BackendTimeout, BackendUnavailable) as error:
             problem = f"the backend did not answer: {error}"
         except ToolError as error:

@@ -6,6 +6,7 @@ happens.
 
 import hashlib
 import json
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -29,11 +30,13 @@ from records.decision import DecisionRecord
 from records.effect import EffectRecord
 from records.identifiers import new_id
 from records.offer import Approval, Offer
-from records.transcript import spent_last_30_days, spent_today
+from records.spending import Spent, SpentMeanwhile, spent
 from tools.provenance import Origin
 from tools.tool import IdentityLevel
 
 APPROVAL_EXPIRES = timedelta(hours=24)
+JUDGED_AGAIN = 6
+"""How often calls are judged anew because others moved money meanwhile."""
 
 Next = Command[Literal["execute", "act", "ask", "respond", "park", "escalate"]]
 
@@ -47,69 +50,110 @@ async def gate(state: TurnState, runtime: Runtime[TurnContext]) -> Next:
         return _judge_reply(turn, state.get("reply") or {})
 
 
+@dataclass
+class _Round:
+    """The verdicts on the calls of one message, before anything is written."""
+
+    judged: dict[str, Judged] = field(default_factory=dict)
+    """Call id -> verdict, in the order of the calls."""
+    decisions: dict[str, DecisionRecord] = field(default_factory=dict)
+    """Call id -> the record of it; a call that was intended before has none."""
+    known: dict[str, str] = field(default_factory=dict)
+    """Call id -> the effect that was intended for it before."""
+
+    def ruled(self, *rulings: Ruling) -> list[str]:
+        """The calls with one of these verdicts."""
+        return [call for call in self.decisions if self.judged[call].verdict.ruling in rulings]
+
+
 async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
     calls = _each_once(turn, calls)
-    await _recall_changed_approvals(turn)
-    situation = await _situation(turn, calls)
-    rows: list[SQLModel] = []
-    used: list[Offer] = []
-    decisions: list[DecisionRecord] = []
-    permitted: list[dict[str, Any]] = []
-    waiting: list[tuple[dict[str, Any], Judged, DecisionRecord]] = []
-    escalate: str | None = None
-    refused = False
-    turn.asking = []
+    await _recall_approvals(turn)
     for call in calls:
-        if await _was_intended(turn, call):
-            permitted.append(call)
+        turn.proposed[_mark(call)] = turn.proposed.get(_mark(call), 0) + 1
+    times = 0
+    while True:
+        times += 1
+        stop = "" if times <= JUDGED_AGAIN else "too much money is being moved at the same moment"
+        situation = await _situation(turn, calls)
+        found = await _judge(turn, calls, situation)
+        try:
+            return await _rule(turn, calls, found, situation.spent, stop)
+        except SpentMeanwhile:
+            continue
+
+
+async def _judge(turn: TurnContext, calls: list[dict[str, Any]], situation: Situation) -> _Round:
+    """Each call's verdict; what one of them moves counts for those after it."""
+    found = _Round()
+    for call in calls:
+        if (known := await _was_intended(turn, call)) is not None:
+            found.judged[call["id"]], found.known[call["id"]] = known
             continue
         judged = await turn.services.gate.judge(call["tool"], call["arguments"], situation)
         judged = _limit_repeats(turn, call, judged)
-        decision = _decision(turn, call, judged)
-        decisions.append(decision)
-        turn.judged[call["id"]] = judged
-        match judged.verdict.ruling:
-            case Ruling.PERMITTED:
-                permitted.append(call)
-                if judged.tool is not None and judged.tool.effect is not None:
-                    effect, offer = _intend(turn, call, judged, decision)
-                    rows.append(effect)
-                    used += [offer] if offer else []
-            case Ruling.ASK | Ruling.NEEDS_CODE:
-                turn.asking.append((call["id"], judged))
-            case Ruling.NEEDS_APPROVAL:
-                waiting.append((call, judged, decision))
-            case Ruling.ESCALATE:
-                escalate = judged.verdict.deciding.reason
-            case Ruling.REFUSED:
-                refused = True
-                _answer(turn, call, judged.verdict.deciding.reason)
-    parks = bool(waiting) and not permitted and not turn.asking and escalate is None
-    approval = await _was_asked_for(turn, waiting[0][1]) if parks else None
-    turn.decisions += decisions
-    if parks and approval is None:
-        approval = _approval(turn, *waiting[0])
+        if judged.verdict.ruling is Ruling.PERMITTED and judged.tool is not None and judged.amount is not None:
+            situation = replace(situation, spent=situation.spent.and_then(judged.tool.name, *judged.amount))
+        found.judged[call["id"]] = judged
+        found.decisions[call["id"]] = _decision(turn, call, judged)
+    return found
+
+
+async def _rule(turn: TurnContext, calls: list[dict[str, Any]], found: _Round, known: Spent, stop: str) -> Next:
+    """Write the verdicts down, with what they lead to, and go on. Raises `SpentMeanwhile`, having changed nothing.
+
+    Where a person is to have the matter (`stop` is why, or a verdict says so), nothing is begun any more.
+    """
+    by_id = {call["id"]: call for call in calls}
+    escalating = found.ruled(Ruling.ESCALATE)
+    why = stop or (found.judged[escalating[0]].verdict.deciding.reason if escalating else "")
+    permitted = [call for call in calls if call["id"] in found.known or call["id"] in found.ruled(Ruling.PERMITTED)]
+    asking, waiting = found.ruled(Ruling.ASK, Ruling.NEEDS_CODE), found.ruled(Ruling.NEEDS_APPROVAL)
+    rows: list[SQLModel] = []
+    intended, used = dict(found.known), []
+    for call in permitted if not why else ():
+        judged = found.judged[call["id"]]
+        if call["id"] not in found.known and judged.tool is not None and judged.tool.effect is not None:
+            effect, offer = _intend(turn, call, judged, found.decisions[call["id"]])
+            rows.append(effect)
+            used += [offer] if offer else []
+            intended[call["id"]] = effect.id
+    first = by_id[waiting[0]] if waiting and not (permitted or asking or why) else None
+    approval = await _was_asked_for(turn, found.judged[first["id"]]) if first else None
+    if first and approval is None:
+        approval = _approval(turn, first, found.judged[first["id"]], found.decisions[first["id"]])
         rows.append(approval)
+    decisions = [*turn.decisions, *found.decisions.values()]
     if rows:
         # Something may happen now: all verdicts so far are written first. Those on look-ups wait for the next write.
-        written = [*turn.decisions, *rows]
-        events = [decision_event(decision) for decision in turn.decisions]
-        await turn.services.transcript.record(turn.conversation_id, written, events, used, turn.start.turn)
-        turn.decisions = []
-    if escalate is not None:
+        events = [decision_event(decision) for decision in decisions]
+        accepted = [offer.model_copy(update={"state": "used"}) for offer in used]
+        await turn.services.transcript.record(
+            turn.conversation_id, [*decisions, *rows], events, accepted, turn.start.turn, known
+        )
+        decisions = []
+    for offer in used:
+        offer.state = "used"
+    turn.decisions = decisions
+    turn.judged |= found.judged
+    turn.intended |= intended
+    turn.asking = [(call, found.judged[call]) for call in asking]
+    refused = found.ruled(Ruling.REFUSED)
+    for call in refused:
+        _answer(turn, by_id[call], found.judged[call].verdict.deciding.reason)
+    if why:
         turn.triage["proposed"] = [{"tool": c["tool"], "arguments": c["arguments"]} for c in calls]
-        command = hand_over(turn, escalate)
+        command = hand_over(turn, why)
         return Command(goto="escalate", update=command.update)
     if permitted:
-        for call in calls:
-            if turn.judged[call["id"]].verdict.ruling in (Ruling.ASK, Ruling.NEEDS_CODE, Ruling.NEEDS_APPROVAL):
-                _answer(turn, call, "not done: propose it alone, once you have what you need to know", failed=False)
+        for call in (*asking, *waiting):
+            _answer(turn, by_id[call], "not done: propose it alone, once you have what you need to know", failed=False)
         return Command(goto="execute", update={"calls": permitted})
-    if approval is not None:
+    if first and approval is not None:
         # The call goes on as it was validated: what is approved must be the very thing that is judged afterwards.
-        call = {**waiting[0][0], "arguments": approval.arguments}
+        call = {**first, "arguments": approval.arguments}
         return Command(goto="park", update={"approval_id": approval.id, "calls": [call]})
-    if turn.asking:
+    if asking:
         return Command(goto="ask", update={"calls": []})
     if turn.approval_changed and refused:
         text = turn.services.templates.reply("system_approval_change_refused", {})
@@ -117,25 +161,25 @@ async def _judge_calls(turn: TurnContext, calls: list[dict[str, Any]]) -> Next:
     return Command(goto="act" if refused else "escalate", update={"calls": []})
 
 
-async def _recall_changed_approvals(turn: TurnContext) -> None:
-    """What an approver approved instead waits for the customer's yes, which comes in a later turn."""
+async def _recall_approvals(turn: TurnContext) -> None:
+    """What was approved, and still waited for the customer's yes, which comes in a later turn."""
     if not turn.accepted or turn.parked:
         return
     since = turn.services.clock() - APPROVAL_EXPIRES
-    changed = select(Approval).where(
+    standing = select(Approval).where(
         Approval.conversation_id == turn.conversation_id,
         Approval.state == "approved",
         col(Approval.decided_at) > since,
     )
     async with turn.services.database.read() as session:
-        approvals = list(await session.scalars(changed))
+        approvals = list(await session.scalars(standing))
     for approval in approvals:
         mark = fingerprint(approval.tool, approval.arguments)
         done = any(
             fingerprint(row.tool, row.arguments) == mark and row.intended_at > approval.requested_at
             for row in turn.start.effects
         )
-        if approval.asked_arguments is not None and mark in turn.accepted and not done:
+        if mark in turn.accepted and not done:
             turn.approvals.add(mark)
             turn.vouch_for(approval.tool, approval.arguments, f"approval {approval.id}")
 
@@ -157,12 +201,11 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         failed_turns=frame.failed_turns,
         repeats=max(turn.proposed.values(), default=1) - 1,
     )
-    stage, share, spent, today = "", 0.0, {}, {}
+    stage, share, sums = "", 0.0, Spent()
     if any(_changes_something(turn, call) for call in calls):
         stage, share = await turn.services.stage_of(turn.intent or "")
         async with turn.services.database.read() as session:
-            spent = await spent_last_30_days(session, turn.customer_id, turn.services.clock())
-            today = await spent_today(session, turn.services.clock())
+            sums = await spent(session, turn.customer_id, turn.services.clock())
     return Situation(
         conversation_id=turn.conversation_id,
         customer_id=turn.customer_id,
@@ -175,8 +218,7 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         stage=stage,
         canary_share=share,
         queue=turn.queue,
-        spent_30d_minor=spent,
-        spent_today_minor=today,
+        spent=sums,
         consents=frozenset(turn.accepted),
         addressed=_addressed(turn),
         free_model=turn.model != EMBEDDED,
@@ -213,11 +255,10 @@ def _changes_something(turn: TurnContext, call: dict[str, Any]) -> bool:
 
 def _limit_repeats(turn: TurnContext, call: dict[str, Any], judged: Judged) -> Judged:
     """A model that proposes the same call over and over is stopped."""
-    mark = _mark(call)
-    turn.proposed[mark] = turn.proposed.get(mark, 0) + 1
-    if turn.proposed[mark] <= turn.services.budgets.repeats:
+    times = turn.proposed[_mark(call)]
+    if times <= turn.services.budgets.repeats:
         return judged
-    check = Check("budget", Ruling.ESCALATE, f"{call['tool']} was proposed {turn.proposed[mark]} times in one turn")
+    check = Check("budget", Ruling.ESCALATE, f"{call['tool']} was proposed {times} times in one turn")
     return Judged(judged.tool, judged.arguments, judged.resource, Verdict((check,)), judged.amount)
 
 
@@ -236,27 +277,25 @@ def _decision(turn: TurnContext, call: dict[str, Any], judged: Judged) -> Decisi
     )
 
 
-async def _was_intended(turn: TurnContext, call: dict[str, Any]) -> bool:
-    """Whether this effect was permitted and written before the turn was interrupted, or earlier in it.
+async def _was_intended(turn: TurnContext, call: dict[str, Any]) -> tuple[Judged, str] | None:
+    """The effect that was permitted and written for this call before the turn was interrupted, or earlier in it.
 
     It is not judged again: the world may show its result already ("nothing is left to refund"). The ledger brings the
     row to its end.
     """
     if not _changes_something(turn, call):
-        return False
+        return None
     schema, tool, arguments = check_schema(
         turn.services.registry, call["tool"], call["arguments"], turn.offered_tools | {call["tool"]}
     )
     if tool is None or arguments is None or not schema.passed:
-        return False
+        return None
     _, key = _idempotency(turn, tool.name, canonical_arguments(arguments))
     async with turn.services.database.read() as session:
         known = (await session.scalars(select(EffectRecord).where(EffectRecord.idempotency_key == key))).first()
     if known is None:
-        return False
-    turn.intended[call["id"]] = known.id
-    turn.judged[call["id"]] = Judged(tool, arguments, None, Verdict(()))
-    return True
+        return None
+    return Judged(tool, arguments, None, Verdict(())), known.id
 
 
 async def _was_asked_for(turn: TurnContext, judged: Judged) -> Approval | None:
@@ -285,7 +324,7 @@ def _idempotency(turn: TurnContext, tool: str, arguments: dict[str, Any]) -> tup
 def _intend(
     turn: TurnContext, call: dict[str, Any], judged: Judged, decision: DecisionRecord
 ) -> tuple[EffectRecord, Offer | None]:
-    """The ledger row of a permitted effect, and its offer marked as used."""
+    """The ledger row of a permitted effect, and the offer that it uses up."""
     assert judged.tool is not None and judged.arguments is not None and judged.tool.effect is not None
     arguments = canonical_arguments(judged.arguments)
     offer, key = _idempotency(turn, judged.tool.name, arguments)
@@ -303,9 +342,6 @@ def _intend(
         currency=judged.amount[1] if judged.amount else None,
         intended_at=turn.services.clock(),
     )
-    turn.intended[call["id"]] = effect.id
-    if offer is not None:
-        offer.state = "used"
     return effect, offer
 
 
@@ -389,13 +425,13 @@ def _beyond_records(turn: TurnContext, text: str) -> list[str]:
     done = [sources[reply] for procedure in library.procedures.values() for reply in procedure.said_after(verified)]
     results = _results(turn)
     foreign = evidence.written_by_others()
-    return beyond(text, evidence=[*results, *done], context=said, passages=passages, foreign=foreign)
+    return beyond(text, evidence=results, context=said, passages=passages, done=done, foreign=foreign)
 
 
 def _results(turn: TurnContext) -> list[Any]:
     """What tools said about this customer in this conversation, what effects came to, and what triage looked up."""
     looked_up: list[Any] = [result for _, result in turn.evidence.results]
-    return [*looked_up, *(row.result for row in turn.start.effects if row.result), dict(turn.facts)]
+    return [*looked_up, *(row.result for row in turn.start.effects if row.result), turn.told_facts]
 
 
 def _unfounded(turn: TurnContext, reply: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from typing import Literal
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from agents.nodes.approval import thought_better
 from agents.nodes.code import code_answered
 from agents.nodes.finish import finish
 from agents.state import TurnState
@@ -23,7 +24,8 @@ async def receive(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Li
         turn.facts = dict(await turn.services.customer_facts(turn.customer_id))
     handoff = turn.start.handoff
     if handoff is None or turn.start.conversation.handled_by != "person":
-        return Command(goto="__end__" if await code_answered(turn) else "triage")
+        over = await code_answered(turn) or await thought_better(turn)
+        return Command(goto="__end__" if over else "triage")
     reply = ""
     if handoff.state == "open":
         queue = turn.services.escalation.queues[handoff.queue]

@@ -19,6 +19,7 @@ from agents.gate.verdict import Ruling
 from evals.agentdojo.customers import AskedCustomer, Question, QuestionKind
 from evals.agentdojo.suite_tools import CUSTOMER, SuiteTools
 from records.money import Money
+from records.spending import Spent
 from tools.errors import ToolError
 from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, typed_values
 from tools.tool import IdentityLevel
@@ -119,8 +120,7 @@ class Session:
             stage="autonomous",
             canary_share=1.0,
             queue="general",
-            spent_30d_minor={},
-            spent_today_minor={},
+            spent=Spent(),
             consents=frozenset(self.consents),
             free_model=True,
         )

@@ -70,6 +70,66 @@ async def test_meanwhile_the_conversation_goes_on(runtime: Runtime) -> None:
     assert len(await talk.backend("refunds")) == 1
 
 
+@pytest.mark.parametrize("words", ["never mind, please do not refund it", "no, leave it", "I changed my mind, thanks"])
+async def test_what_the_customer_takes_back_is_no_longer_put_to_anybody(runtime: Runtime, words: str) -> None:
+    talk, approval = await _parked(runtime)
+    turn = await talk.say(words)
+    assert "taken the request back" in turn["reply"]
+    assert "696.00 EUR" in turn["reply"]
+    record = await talk.record()
+    assert [(one["state"], one["decided_by"]) for one in record["approvals"]] == [("withdrawn", None)]
+    with pytest.raises(Problem, match="Already decided"):
+        await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert await talk.backend("refunds") == []
+    assert (await talk.say("yes please"))["reply"] != ""
+    assert await talk.backend("refunds") == []
+
+
+async def test_after_words_of_doubt_the_customer_is_asked_again_when_it_is_approved(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    held = await talk.say("hm, not yet please")
+    assert held["disposition"] == "awaiting_approval"
+    assert "ask you once more before anything is done" in held["reply"]
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert await talk.backend("refunds") == []
+    asked = (await talk.record())["messages"][-1]["text"]
+    assert "ask you once more" in asked
+    assert "Shall I refund 696.00 EUR" in asked
+    done = await talk.say("yes, do it")
+    assert done["disposition"] == "resolved"
+    assert len(await talk.backend("refunds")) == 1
+    await talk.say("yes, do it")
+    assert len(await talk.backend("refunds")) == 1
+
+
+async def test_a_no_to_something_else_takes_back_nothing(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    offered = await talk.say("and add 2 seats please")
+    assert offered["disposition"] == "awaiting_customer"
+    await talk.say("no")
+    assert [one["state"] for one in (await talk.record())["approvals"]] == ["pending"]
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert "ask you once more" in (await talk.record())["messages"][-1]["text"]
+
+
+@pytest.mark.parametrize("way", ["taken over", "asked for"])
+async def test_a_person_who_has_the_conversation_has_what_waited_too(runtime: Runtime, way: str) -> None:
+    talk, approval = await _parked(runtime)
+    if way == "taken over":
+        await handoffs.take_over(runtime, talk.conversation_id, Staff("rep@example.com", "rep"))
+    else:
+        await talk.say("I would like to talk to a person")
+    record = await talk.record()
+    assert record["disposition"] == "escalated"
+    assert [one["state"] for one in record["approvals"]] == ["withdrawn"]
+    (handoff,) = record["handoffs"]
+    assert "696.00 EUR" in handoff["packet"]["detail"]
+    assert [one["tool"] for one in handoff["packet"]["withdrawn"]] == ["billing.refund"]
+    with pytest.raises(Problem, match="Already decided"):
+        await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert await talk.backend("refunds") == []
+
+
 async def test_an_approval_that_nobody_decides_expires_and_the_customer_is_told(
     settings: Settings, shared: Shared
 ) -> None:

@@ -18,6 +18,7 @@ from app.settings import PROMPTS
 from records.database import Database, migrated_copy, sqlite_url
 from records.decision import DecisionRecord
 from records.effect import EffectRecord, EffectState
+from records.spending import Spent
 from records.transcript import Transcript
 from tools.ledger import Ledger
 from tools.provenance import Evidence
@@ -53,7 +54,7 @@ def situation(said: str, *offered: str) -> Situation:
         stage="autonomous",
         canary_share=0.1,
         queue="general",
-        spent_30d_minor={},
+        spent=Spent(),
         consents=frozenset(),
     )
 

@@ -17,6 +17,7 @@ from records.decision import DecisionRecord
 from records.effect import EffectRecord, EffectState
 from records.handoff import Handoff
 from records.offer import Approval
+from records.spending import SpentMeanwhile, spent
 from records.transcript import (
     LEASE,
     RETURN_AFTER,
@@ -28,8 +29,6 @@ from records.transcript import (
     UnknownConversation,
     owner_is_gone,
     process_name,
-    spent_last_30_days,
-    spent_today,
 )
 from records.turn import Turn
 
@@ -437,10 +436,52 @@ async def test_money_of_the_last_thirty_days_counts_what_may_have_moved(
     await transcript.record(start.conversation.id, [decision, *made], [])
     counted = [number for number, state in enumerate(EffectState) if state not in ("failed", "compensated")]
     async with database.read() as session:
-        spent = await spent_last_30_days(session, "cus_001", clock())
-        today = await spent_today(session, clock())
-    assert spent == {
+        sums = await spent(session, "cus_001", clock())
+    assert sums.last_30_days == {
         "billing.refund": sum(100 * 2**number for number in counted),
         "billing.apply_sla_credit": 100 * 2**8,
     }
-    assert sum(today.values()) == sum(spent.values()) + 100 * 2**7  # the other customer's counts, last month's does not
+    assert (
+        sum(sums.today.values()) == sum(sums.last_30_days.values()) + 100 * 2**7
+    )  # the other customer's counts, last month's does not
+
+
+async def test_money_that_was_moved_meanwhile_is_noticed_before_more_is(
+    transcript: Transcript, database: Database
+) -> None:
+    """Several conversations of one customer, judged at one instant, each within the limit: one at a time gets in."""
+    async with database.read() as session:
+        known = await spent(session, "cus_001", transcript.clock())
+
+    async def intend(number: int, **changes: Any) -> None:
+        start = await a_turn(transcript, await a_conversation(transcript))
+        now = transcript.clock()
+        decision = DecisionRecord(
+            id=f"dec_{number}",
+            conversation_id=start.conversation.id,
+            turn_id=start.turn.id,
+            kind="call",
+            verdict="permitted",
+            at=now,
+        )
+        columns: dict[str, Any] = {"amount_minor": 4500, "currency": "EUR", "tool": "billing.refund", **changes}
+        effect = EffectRecord(
+            id=f"eff_{number}",
+            conversation_id=start.conversation.id,
+            turn_id=start.turn.id,
+            decision_id=decision.id,
+            customer_id="cus_001",
+            kind="money",
+            idempotency_key=f"key_{number}",
+            intended_at=now,
+            **columns,
+        )
+        await transcript.record(start.conversation.id, [decision, effect], [], (), start.turn, known)
+
+    ends = await asyncio.gather(*(intend(number) for number in range(5)), return_exceptions=True)
+    assert ends.count(None) == 1
+    assert {type(end) for end in ends} == {type(None), SpentMeanwhile}
+    async with database.read() as session:
+        assert (await spent(session, "cus_001", transcript.clock())).last_30_days == {"billing.refund": 4500}
+    await intend(8, tool="billing.apply_sla_credit")  # what other tools moved does not matter to this one
+    await intend(9, amount_minor=None, currency=None)
