@@ -42,7 +42,15 @@ class Settings(BaseSettings):
         default=None, pattern=r"^https?://\S+$", description="The SCIM 2.0 service's base, with PROVISIONING=scim."
     )
     scim_token: SecretStr | None = Field(default=None, description="The bearer token of the SCIM service.")
+    scim_roles: Literal["roles", "groups"] = Field(
+        default="roles", description="Where the SCIM service keeps roles: in users' `roles`, or in groups of that name."
+    )
     scim_seconds: float = Field(default=10.0, gt=0, description="Time limit of one call of an access tool.")
+    stripe_per_second: float = Field(default=20.0, gt=0, description="Calls of Stripe tools a second, this process.")
+    scim_per_second: float = Field(default=20.0, gt=0, description="Calls of access tools a second, this process.")
+    mcp_per_second: float = Field(default=20.0, gt=0, description="Calls a second of each MCP server, this process.")
+    backend_breaker_failures: int = Field(default=5, ge=1, description="Failures in a row that stop asking a backend.")
+    backend_breaker_seconds: float = Field(default=30.0, gt=0, description="How long it is then left alone.")
     mcp_config: Path | None = Field(default=None, description="YAML that maps tools of MCP servers into this service.")
     secret_key: SecretStr | None = Field(default=None, description="Signs tokens. Default: made once, kept in HOME.")
     company: str = "Larkspur Cloud"

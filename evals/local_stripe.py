@@ -4,9 +4,9 @@ It listens on the loopback alone and keeps nothing on disk. Each API key has an 
 
 What localstripe does not know is added here after Stripe's reference, as little as the connector needs: the balance of
 a customer, the login page of the portal, sending, finalizing and showing an invoice, schedules, and in the update of a
-subscription discounts, metadata and the end of a trial. Its slips are mended: a trial has the status `trialing` and the
-trial's end as the end of its period, a failed renewal makes a subscription `past_due`, a voided invoice ends none that
-is active, and a card whose number begins with 5 is a Mastercard.
+subscription discounts, metadata and the end of a trial; and, for tests, refunds that fail later. Its slips are mended:
+a trial has the status `trialing` and the trial's end as the end of its period, a failed renewal makes a subscription
+`past_due`, a voided invoice ends none that is active, and a card whose number begins with 5 is a Mastercard.
 """
 
 import socket
@@ -133,6 +133,19 @@ class SubscriptionSchedule(resources.StripeObject):
         return cls._api_update(id, **changes)
 
 
+def failed_later(id: str, failure_reason: str = "expired_or_canceled_card") -> Any:
+    """A refund that succeeded, as it is once the bank has sent the money back. At Stripe no request does this."""
+    refund = resources.Refund._api_retrieve(id)
+    refund.status, refund.failure_reason = "failed", failure_reason
+    return refund
+
+
+def given_back(charge: Any) -> int:
+    """What went back of a charge: all refunds but those that failed."""
+    refunds = resources.Refund._api_list_all(None, charge=charge.id, limit=100)._list
+    return sum(refund.amount for refund in refunds if refund.status != "failed")
+
+
 def finalized(id: str) -> Any:
     """The draft of an invoice made an open invoice."""
     invoice = resources.Invoice._api_retrieve(id)
@@ -234,6 +247,8 @@ def complete() -> None:
     invoice.__init__ = numbered(invoice.__init__)
     invoice.hosted_invoice_url = property(lambda it: f"https://invoice.stripe.example/i/{it.id}")
     payment._confirm = confirmed(payment._confirm)
+    charge: Any = resources.Charge
+    charge.amount_refunded = property(given_back)
     cancel = payment._api_cancel
     payment._api_cancel = classmethod(lambda _cls, id: cancel(id) if id else None)
     for method, route, answer in (
@@ -246,6 +261,7 @@ def complete() -> None:
         ("POST", "/v1/subscription_schedules/{id}", SubscriptionSchedule._api_changed),
         ("POST", "/v1/subscription_schedules/{id}/release", SubscriptionSchedule._api_release),
         ("GET", "/v1/billing_portal/configurations", PortalConfiguration._api_listed),
+        ("POST", "/v1/test_helpers/refunds/{id}/fail", failed_later),
     ):
         server.app.router.add_route(method, route, server.api_extra(answer, route))
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from postgres_server import PostgresServer
 from served import KEY, Served, serve
 
@@ -15,6 +16,9 @@ from app.runtime import Runtime, Shared, running
 from app.settings import Settings
 from evals.world import prepared
 from records.database import migrated_copy
+
+hypothesis_settings.register_profile("untimed", deadline=None)  # how busy the machine is proves nothing
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

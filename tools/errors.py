@@ -23,3 +23,7 @@ class BackendTimeout(ToolError):
 
 class BackendUnavailable(ToolError):
     """The backend failed before it could act (refused connection, 5xx without a result). Trying again may help."""
+
+
+class NotAsked(BackendUnavailable):
+    """The backend was not asked at all: it is asked too much, or failed too often of late. Nothing has happened."""

@@ -18,8 +18,9 @@ from records.clock import Clock
 from records.conversation import Conversation
 from records.database import Database
 from records.effect import EffectRecord, EffectState
+from records.transcript import held_elsewhere
 from records.turn import Turn
-from tools.errors import BackendTimeout, BackendUnavailable, NotReversible, ToolError
+from tools.errors import BackendTimeout, BackendUnavailable, NotAsked, NotReversible, ToolError
 from tools.registry import ToolRegistry
 from tools.tool import Result, Tool
 
@@ -133,6 +134,9 @@ class Ledger:
         arguments = tool.arguments.model_validate(row.arguments)
         try:
             await tool.call(row.customer_id, arguments, row.idempotency_key)
+        except NotAsked as error:
+            first = row.attempts == 1  # an earlier attempt may have got through
+            return await self._note(row, EffectState.FAILED if first else EffectState.UNKNOWN, error=str(error))
         except (BackendTimeout, BackendUnavailable) as error:
             return await self._look_again(row, error)
         except ToolError as error:
@@ -185,16 +189,21 @@ class Ledger:
         error: str = "",
         sending: bool = False,
     ) -> tuple[EffectRecord, bool]:
-        """(the row as it stands now, whether this call moved it there)."""
-        now = self.clock()
+        """(the row as it stands now, whether this call moved it there).
+
+        Only the process that carries the conversation's turn on may send: another one's call may be under way.
+        """
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, row.conversation_id, with_for_update=True)
+            now = self.clock()
             current = (await session.scalars(select(EffectRecord).where(EffectRecord.id == row.id))).one()
             settled = not EffectState(current.state).open
             if settled and not (state is EffectState.VERIFIED and current.state == EffectState.FAILED):
                 return current, False  # settled elsewhere; only proof that it happened after all counts for more
-            if sending and current.attempts != row.attempts:
+            if sending and (current.attempts != row.attempts or held_elsewhere(conversation, now)):
                 return current, False
+            if not sending and (current.state, current.error) == (state, error):
+                return current, True  # a look that found nothing new
             if sending and (await session.get_one(Turn, current.turn_id)).state not in ("running", "awaiting_approval"):
                 state, sending, error = EffectState.FAILED, False, "its turn ended before it was done"
             current.state = state

@@ -18,6 +18,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
         ("embeddings", _embeddings),
         ("content", _content),
         ("billing", check_billing),
+        ("access", check_access),
         ("model", check_model),
         ("secret key", _secret),
     ]
@@ -107,6 +108,27 @@ async def check_billing(settings: Settings) -> str:
             raise ValueError(f"{place}: {error}: check HANDRAIL_STRIPE_BASE_URL and the network") from error
     heard = "" if settings.stripe_webhook_secret else "; without HANDRAIL_STRIPE_WEBHOOK_SECRET no events are taken"
     return f"{place} takes the key, in {mode} mode{heard}"
+
+
+async def check_access(settings: Settings) -> str:
+    """Read one user with the token that access uses. Raises ValueError that says what to look at."""
+    if settings.provisioning == "sandbox":
+        return "the sandbox company's users"
+    from app.connectors import scim_backend
+    from tools.errors import BackendRefused, ToolError
+
+    async with AsyncExitStack() as stack:
+        backend = scim_backend(settings, stack)
+        place = re.sub(r"//[^/@]*@", "//", settings.scim_url or "")
+        try:
+            await backend.check()
+        except BackendRefused as error:
+            raise ValueError(
+                f"{place}: {error}: check HANDRAIL_SCIM_TOKEN, what it may read, and HANDRAIL_SCIM_ROLES"
+            ) from error
+        except ToolError as error:
+            raise ValueError(f"{place}: {error}: check HANDRAIL_SCIM_URL and the network") from error
+    return f"{place} takes the token; roles are kept in {settings.scim_roles}"
 
 
 async def check_model(settings: Settings) -> str:

@@ -159,9 +159,9 @@ async def _settle(settings: Settings, effect_id: str | None) -> list[dict[str, A
             if effect_id not in (None, row.id):
                 continue
             now, says = row, ""
-            age = (runtime.services.clock() - row.intended_at).total_seconds()
-            if age <= UNSETTLED_FOR:
-                says = f"it may be under way: try again in {UNSETTLED_FOR - age:.0f} seconds"
+            left = row.intended_at + UNSETTLED_FOR - runtime.services.clock()
+            if left.total_seconds() >= 0:
+                says = f"it may be under way: try again in {left.total_seconds():.0f} seconds"
             else:
                 try:
                     now = await ledger.settle(row)

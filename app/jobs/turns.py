@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
@@ -16,8 +17,10 @@ from agents.services import Services
 from agents.state import TurnState
 from agents.turn import TurnContext, begin
 from records.conversation import Message
+from records.effect import EffectRecord, EffectState
 from records.transcript import TurnStart, TurnTaken
 from tools.errors import ToolError
+from tools.registry import UnknownTool
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +28,10 @@ INTERRUPT = "__interrupt__"
 """In what a graph returns: it waits, and its checkpoint is stored."""
 RENEW_EVERY = 6.0
 SWEEP_EVERY = 2.0
-UNSETTLED_FOR = 30.0
-"""Seconds after which the sweep settles an effect that no turn of this process is at."""
+UNSETTLED_FOR = timedelta(seconds=30)
+"""After this the sweep settles an effect that no turn of this process is at."""
+LOOK_AGAIN, LOOK_AGAIN_MAX = timedelta(seconds=2), timedelta(minutes=1)
+"""How long the sweep waits after a look at an effect that settled nothing: ever longer, up to a bound."""
 
 
 class TurnRunner:
@@ -36,6 +41,8 @@ class TurnRunner:
         self.services, self.graph = services, graph
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._resuming: dict[str, asyncio.Task[None]] = {}
+        self._looks: dict[str, tuple[int, datetime]] = {}
+        """Open effects: how often the sweep has looked, and when it looks next."""
         self._again: set[str] = set()
         """Conversations that got a message while their task ran."""
         self._sweeper: asyncio.Task[None] | None = None
@@ -89,16 +96,32 @@ class TurnRunner:
             self.schedule(conversation_id)
         for turn_id in await self.services.transcript.decided_turns():
             self.resume(turn_id)
-        held = {c for c, task in self._tasks.items() if not task.done()}
-        for row in await self.services.ledger.open_rows():
-            age = (self.services.clock() - row.intended_at).total_seconds()
-            if row.conversation_id not in held and age > UNSETTLED_FOR:
-                await self.services.ledger.settle(row)
+        await self._settle_open()
         for row in await self.services.ledger.undoing_rows():
             try:
                 await self.services.ledger.finish_undoing(row)
             except ToolError as error:
                 log.warning("undoing_refused", effect=row.id, tool=row.tool, error=str(error))
+
+    async def _settle_open(self) -> None:
+        """Look after open effects that no turn of this process is at; ever less often where nothing comes of it."""
+        held = {name for name, task in {**self._tasks, **self._resuming}.items() if not task.done()}
+        now, looks = self.services.clock(), {}
+        for row in await self.services.ledger.open_rows():
+            count, at = self._looks.get(row.id, (0, row.intended_at + UNSETTLED_FOR))
+            if not {row.conversation_id, row.turn_id} & held and now > at:
+                row = await self._settle(row)
+                count, at = count + 1, now + min(LOOK_AGAIN * 2**count, LOOK_AGAIN_MAX)
+            if EffectState(row.state).open:
+                looks[row.id] = count, at
+        self._looks = looks
+
+    async def _settle(self, row: EffectRecord) -> EffectRecord:
+        try:
+            return await self.services.ledger.settle(row)
+        except UnknownTool as error:
+            log.warning("effect_of_unknown_tool", effect=row.id, error=str(error))
+            return row
 
     async def run_one(self, start: TurnStart) -> bool:
         """One turn through the graph; whether more messages wait. Whatever fails, the customer gets a person."""

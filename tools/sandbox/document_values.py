@@ -1,36 +1,25 @@
 """What the records say about a customer, as the templates of documents see it: this customer's rows and no others."""
 
-from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col
 
 from tools.sandbox.backend import Account
-from tools.sandbox.tables import (
-    Change,
-    Credit,
-    Customer,
-    Invoice,
-    Payment,
-    Refund,
-    Resource,
-    SignIn,
-    Subscription,
-    User,
-)
+from tools.sandbox.bills import Bill, Bills
+from tools.sandbox.tables import Change, Customer, Resource, SignIn, Subscription, User
 from tools.sandbox.vat import VatRule, rule_for, split
 
 LOG_DAYS = 90
 
 
-async def document_values(account: Account) -> dict[str, Any]:
+async def document_values(account: Account, bills: Bills) -> dict[str, Any]:
     """Everything that a template may name. Money is in minor units. Raises `NoSuchRecord`."""
     customer = await account.customer()
     users = await account.all(User)
-    invoices = await account.all(Invoice)
     vat = rule_for(_country(customer), customer.vat_id)
-    taxed = [_taxed(invoice, vat) for invoice in invoices if invoice.status != "void"]
+    taxed = [_taxed(bill, vat) for bill in bills.invoices if bill.status != "void"]
     log_from = account.today - timedelta(days=LOG_DAYS)
     since = datetime.combine(log_from, datetime.min.time(), account.now.tzinfo)
     return {
@@ -41,8 +30,8 @@ async def document_values(account: Account) -> dict[str, Any]:
         "vat": vat._asdict(),
         "taxed": taxed,
         "tax_sums": _sums(taxed),
-        "invoices": await _with_movements(account, invoices),
-        "credits": [credit.model_dump() for credit in await account.all(Credit)],
+        "invoices": [asdict(bill) for bill in bills.invoices],
+        "credits": [asdict(credit) for credit in bills.credits],
         "today": account.today,
         "log_from": log_from,
         "sign_ins": await _sign_ins(account, users, since),
@@ -54,18 +43,20 @@ def _country(customer: Customer) -> str:
     return customer.locale.partition("_")[2]
 
 
-def _taxed(invoice: Invoice, vat: VatRule) -> dict[str, Any]:
+def _taxed(bill: Bill, vat: VatRule) -> dict[str, Any]:
     """An invoice with its tax. Money that was paid on top of it and went back is no refund of the invoice."""
-    net, tax = split(invoice.amount_due, vat.rate)
-    paid_on_top = max(0, invoice.amount_paid - invoice.amount_due)
-    returned = max(0, invoice.amount_refunded - paid_on_top)
-    return invoice.model_dump() | {
-        "rate": vat.rate,
-        "net": net,
-        "vat": tax,
-        "gross": invoice.amount_due,
-        "returned": returned,
-    }
+    rate, (net, tax) = vat.rate, split(bill.total, vat.rate)
+    if bill.tax is not None:
+        net, tax = bill.total - bill.tax, bill.tax
+        rate = _rate(net, tax)
+    paid_on_top = max(0, bill.amount_paid - bill.amount_due)
+    returned = max(0, bill.amount_refunded - paid_on_top)
+    return asdict(bill) | {"rate": rate, "net": net, "vat": tax, "gross": bill.total, "returned": returned}
+
+
+def _rate(net: int, tax: int) -> int:
+    """Basis points, to the tenth of a percent that rates have; the cents of a tax are rounded."""
+    return round(1000 * tax / net) * 10 if net else 0
 
 
 def _sums(taxed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -80,24 +71,6 @@ def _sums(taxed: list[dict[str, Any]]) -> list[dict[str, Any]]:
             line = {"year": year, "currency": currency, "rate": rate, "what": what}
             sums.append(line | {"net": net, "vat": vat, "gross": net + vat})
     return sums
-
-
-async def _with_movements(account: Account, invoices: Iterable[Invoice]) -> list[dict[str, Any]]:
-    payments, refunds = await account.all(Payment), await account.all(Refund)
-    moved: dict[str, list[dict[str, Any]]] = {}
-    for payment in payments:
-        what = f"Payment with the card that ends in {payment.card_last4}"
-        what += "" if payment.status == "succeeded" else f" ({payment.status})"
-        line = {"day": payment.paid_on, "what": what, "amount": payment.amount, "currency": payment.currency}
-        moved.setdefault(payment.invoice_id, []).append(line)
-    for refund in refunds:
-        what = f"Refund: {refund.reason} ({refund.state})"
-        line = {"day": refund.created_at.date(), "what": what, "amount": -refund.amount, "currency": refund.currency}
-        moved.setdefault(refund.invoice_id, []).append(line)
-    return [
-        invoice.model_dump() | {"movements": sorted(moved.get(invoice.id, []), key=lambda line: line["day"])}
-        for invoice in invoices
-    ]
 
 
 async def _sign_ins(account: Account, users: list[User], since: datetime) -> list[dict[str, Any]]:

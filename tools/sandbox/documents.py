@@ -5,11 +5,13 @@ A document is written when it is asked for and kept with the request: the same i
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from tools.errors import NoSuchRecord
 from tools.sandbox.backend import Account, SandboxBackend
+from tools.sandbox.bills import Bills, BillsOf, sandbox_bills
 from tools.sandbox.document_values import document_values
 from tools.sandbox.pdf import render_document
 from tools.sandbox.tables import Document, Export, IssuedDocument, MessageSent
@@ -18,6 +20,9 @@ from tools.tool import Arguments, Resource, Result, Tool
 from tools.values import DocumentId, DocumentKind, EmailAddress, ExportId, IsoTime, Link, Sha256
 
 EXPORT_TAKES = timedelta(hours=2)
+SEND = "documents.send_compliance_document"
+BILLED = frozenset({"tax_statement", "invoice_archive"})
+"""Kinds of documents that tell what was billed."""
 
 
 class DocumentSeen(Result):
@@ -85,7 +90,7 @@ def documents_tools(backend: SandboxBackend) -> list[Tool]:
         ),
         effect_tool(
             backend,
-            "documents.send_compliance_document",
+            SEND,
             DocumentSent,
             _send_document,
             arguments=WhichDocument,
@@ -100,6 +105,20 @@ def documents_tools(backend: SandboxBackend) -> list[Tool]:
             fixed_loss_minor=300,
         ),
     ]
+
+
+def billed_elsewhere(backend: SandboxBackend, tool: Tool, bills_of: BillsOf) -> Tool:
+    """`SEND` with what another system has billed. That is asked before the sandbox's transaction begins."""
+
+    async def call(customer_id: str, given: Any, key: str) -> Result:
+        bills = await bills_of(customer_id) if given.kind in BILLED else None
+
+        async def act(account: Account) -> tuple[MessageSent, DocumentSent]:
+            return await _send_document(account, given, bills)
+
+        return await backend.act(SEND, customer_id, key, given.model_dump(mode="json"), act, DocumentSent)
+
+    return replace(tool, call=call)
 
 
 async def _contact_resource(account: Account, arguments: NoArguments) -> Resource:
@@ -141,12 +160,15 @@ async def _request_export(account: Account, _arguments: Any) -> tuple[Export, Ex
     )
 
 
-async def _send_document(account: Account, arguments: WhichDocument) -> tuple[MessageSent, DocumentSent]:
+async def _send_document(
+    account: Account, arguments: WhichDocument, bills: Bills | None = None
+) -> tuple[MessageSent, DocumentSent]:
+    """Write a document and send it; without `bills` what the sandbox has billed stands in it."""
     customer = await account.customer()
     document = await _document(account, arguments.kind)
     if document is None:
         raise NoSuchRecord(f"there is no document of the kind {arguments.kind} for this customer")
-    values = await document_values(account)
+    values = await document_values(account, bills or await sandbox_bills(account))
     content = await asyncio.to_thread(render_document, document.kind, values)
     issued = IssuedDocument(
         id=account.new_id("doc"),

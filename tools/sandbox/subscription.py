@@ -448,13 +448,16 @@ async def _why_not_plan(
         return f"the change to the {wanted.name} plan is arranged already"
     if subscription.seats > wanted.max_seats:
         return f"the {wanted.name} plan has at most {wanted.max_seats} seats and you have {subscription.seats}"
+    return await why_not_with_what_runs(account, wanted)
+
+
+async def why_not_with_what_runs(account: Account, plan: Plan) -> str:
+    """Why the resources that run now do not fit a plan; empty where they do."""
     running = await account.all(ResourceRow, col(ResourceRow.status) != "deleted")
-    if len(running) > wanted.max_resources:
-        return f"the {wanted.name} plan has at most {wanted.max_resources} resources and you run {len(running)}"
-    unknown = sorted({resource.kind for resource in running if resource.kind not in wanted.kinds})
-    if unknown:
-        return f"the {wanted.name} plan has no {' and no '.join(unknown)}, and you run one"
-    return ""
+    if len(running) > plan.max_resources:
+        return f"the {plan.name} plan has at most {plan.max_resources} resources and you run {len(running)}"
+    unknown = sorted({resource.kind for resource in running if resource.kind not in plan.kinds})
+    return f"the {plan.name} plan has no {' and no '.join(unknown)}, and you run one" if unknown else ""
 
 
 async def _preview_seats(account: Account, arguments: SeatsQuestion) -> SeatsPreview:

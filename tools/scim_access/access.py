@@ -1,18 +1,28 @@
 """What is read and changed at the SCIM service: users, their role, and whether they may sign in.
 
-A user's role is the one of our four that stands among their `roles`; roles of other systems beside it are left alone.
-SCIM knows no lock: whoever is not `active` counts as locked.
+A role is the one of our four that stands among the user's `roles`, or in whose group they are; roles of other systems
+beside it are left alone. SCIM knows no lock: whoever is not `active` counts as locked.
 """
 
-from typing import Any, TypeVar
+import asyncio
+from dataclasses import dataclass
+from typing import Any
 
-from scim2_models import PatchOperation, Role
+from scim2_models import PatchOperation, PreconditionFailedException
 
-from tools.errors import BackendRefused, NoSuchRecord
+from tools.errors import BackendRefused, BackendUnavailable, NoSuchRecord
 from tools.sandbox.access import RoleChange, RoleChanged, Users, UserSeen, UserUnlocked
 from tools.sandbox.changes import ChangeUndone
-from tools.scim_access.backend import Account, Person, id_of, owner_of
-from tools.scim_access.notes import Note, entitlements_with, entitlements_without, replacing
+from tools.scim_access.backend import Account, id_of, owner_of
+from tools.scim_access.notes import (
+    Note,
+    entitlements_with,
+    farewell_of,
+    replacing,
+    with_farewell,
+    without_farewell,
+)
+from tools.scim_access.roles import ADMIN, ROLES, Person, with_role
 from tools.stripe_billing.notes import name_from
 from tools.tool import Resource, Result
 from tools.values import ChangeId, EmailAddress, PersonName, UserId
@@ -21,12 +31,24 @@ CHANGE_ROLE = "access.change_role"
 UNLOCK = "access.unlock_user"
 DEACTIVATE = "access.deactivate_user"
 UNDO = ".undo"
-ROLES = ("admin", "billing", "member", "viewer")
-"""Our roles, most powerful first: who has several counts as the first."""
-NO_ROLE = "none"
 ONLY_ADMINISTRATOR = "this is the only administrator; somebody else must become one first"
+LOOKS = 5
+"""How often it is looked whether another administrator stays."""
+COURTESY = 0.5
+"""Seconds that another change which wants to take an administrator away is given to end."""
 
-R = TypeVar("R", bound=Result)
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user shall be: a role or whether they may sign in."""
+
+    role: str | None = None
+    active: bool | None = None
+
+    @property
+    def takes_admin_away(self) -> bool:
+        """Whether an administrator to whom this happens can act as one no longer."""
+        return self.active is False or self.role not in (None, ADMIN)
 
 
 class UserDeactivated(Result):
@@ -40,17 +62,18 @@ class UserDeactivated(Result):
 
 async def list_users(account: Account, _arguments: Any) -> Users:
     """Everybody with access."""
+    people = await account.users()
     return Users(
         users=[
             UserSeen(
                 id=id_of(person),
                 name=name_of(person),
                 email=email_of(person),
-                role=role_of(person),
+                role=role,
                 locked=locked(person),
                 last_sign_in=None,  # SCIM does not tell
             )
-            for person in await account.users()
+            for person, role in zip(people, await account.roles_of(people), strict=True)
         ]
     )
 
@@ -60,10 +83,11 @@ async def user_resource(account: Account, arguments: Any) -> Resource | None:
     person = await account.anyones_user(arguments.user_id)
     if person is None:
         return None
+    [role] = await account.roles_of([person])
     attributes: dict[str, Any] = {
-        "role": role_of(person),
+        "role": role,
         "locked": locked(person),
-        "is_last_admin": role_of(person) == "admin" and not await _other_admins(account, person),
+        "is_last_admin": role == ADMIN and not await account.admins_beside(person),
         "name": name_of(person),
         "email": email_of(person),
     }
@@ -74,8 +98,8 @@ async def user_resource(account: Account, arguments: Any) -> Resource | None:
 
 async def change_role(account: Account, arguments: RoleChange) -> RoleChanged:
     """Give a user another role."""
-    person = await account.user(arguments.user_id)
-    previous = role_of(person)
+    person = await account.finish(await account.user(arguments.user_id))
+    [previous] = await account.roles_of([person])
     if previous == arguments.role:
         raise BackendRefused(f"this user already has the role {previous}")
     done = RoleChanged(
@@ -85,31 +109,31 @@ async def change_role(account: Account, arguments: RoleChange) -> RoleChanged:
         previous_role=previous,
         role=arguments.role,
     )
-    await _keeping_an_admin(account, person, CHANGE_ROLE, _roles(person, arguments.role), done)
+    await _carry_out(account, person, CHANGE_ROLE, Wish(role=arguments.role), done)
     return done
 
 
 async def unlock_user(account: Account, arguments: Any) -> UserUnlocked:
     """Let a locked user sign in again."""
-    person = await account.user(arguments.user_id)
+    person = await account.finish(await account.user(arguments.user_id))
     if not locked(person):
         raise BackendRefused("this user is not locked")
     done = UserUnlocked(
         change_id=name_from("chg", account.key), user_id=id_of(person), name=name_of(person), locked=False
     )
-    await account.change(person, [_active(True), _note(account, person, UNLOCK, done)])
+    await _carry_out(account, person, UNLOCK, Wish(active=True), done)
     return done
 
 
 async def deactivate_user(account: Account, arguments: Any) -> UserDeactivated:
     """Let a user no longer sign in."""
-    person = await account.user(arguments.user_id)
+    person = await account.finish(await account.user(arguments.user_id))
     if locked(person):
         raise BackendRefused("this user cannot sign in as it is")
     done = UserDeactivated(
         change_id=name_from("chg", account.key), user_id=id_of(person), name=name_of(person), email=email_of(person)
     )
-    await _keeping_an_admin(account, person, DEACTIVATE, _active(False), done)
+    await _carry_out(account, person, DEACTIVATE, Wish(active=False), done)
     return done
 
 
@@ -118,19 +142,13 @@ async def take_back(account: Account, tool: str, key: str) -> ChangeUndone:
     found = await account.noted(key)
     if found is None or found[1].tool != tool:
         raise NoSuchRecord("nothing was done under this key")
-    person, note = found
-    before = _before(person, note)
+    person, note = await account.finish(found[0]), found[1]
+    before = _before(person, note, *await account.roles_of([person]))
     if before is None:
         raise BackendRefused("it has been changed again since, so it cannot be taken back")
     done = ChangeUndone(change_id=name_from("chg", account.key), undoes=note.answer["change_id"])
-    await _keeping_an_admin(account, person, f"{tool}{UNDO}", before, done)
+    await _carry_out(account, person, f"{tool}{UNDO}", before, done)
     return done
-
-
-def role_of(person: Person) -> str:
-    """The user's role with us; "none" where they have none of ours."""
-    held = {role.value for role in person.roles or []}
-    return next((role for role in ROLES if role in held), NO_ROLE)
 
 
 def locked(person: Person) -> bool:
@@ -150,53 +168,74 @@ def email_of(person: Person) -> str:
     return next((address.value for address in addresses if address.value), person.user_name or "")
 
 
-def _before(person: Person, note: Note) -> PatchOperation[Any] | None:
-    """The operation that puts back what stood before a change; None where the change does not stand any more."""
+def _before(person: Person, note: Note, role: str) -> Wish | None:
+    """What the user was before a change; None where the change does not stand any more."""
     if note.tool == CHANGE_ROLE:
-        stands, before = note.answer["role"], note.answer["previous_role"]
-        return _roles(person, before) if role_of(person) == stands else None
-    wanted = note.tool == DEACTIVATE
-    return _active(wanted) if locked(person) is wanted else None
+        return Wish(role=note.answer["previous_role"]) if role == note.answer["role"] else None
+    deactivated = note.tool == DEACTIVATE
+    return Wish(active=deactivated) if locked(person) is deactivated else None
 
 
-async def _keeping_an_admin(
-    account: Account, person: Person, tool: str, operation: PatchOperation[Any], done: Result
-) -> None:
-    """Change a user unless that leaves the customer without an administrator. Raises `BackendRefused` then.
+async def _carry_out(account: Account, person: Person, tool: str, wish: Wish, done: Result) -> None:
+    """Make a user what is wished, and leave the note of it. Raises `BackendRefused` where nobody administers then.
 
-    Versions are of one user. So that two administrators who are changed at the same moment in two processes do not both
-    go, it is looked again afterwards, and what left nobody is put back.
+    One PATCH decides. Where roles are groups, these are changed after it, by this process or whoever finds the note.
     """
-    was_admin = role_of(person) == "admin"
-    if was_admin and not await _other_admins(account, person):
-        raise BackendRefused(ONLY_ADMINISTRATOR)
-    await account.change(person, [operation, _note(account, person, tool, done)])
-    if was_admin and not await _other_admins(account, person):
-        changed = await account.user(id_of(person))
-        if role_of(changed) == "admin" and not locked(changed):
-            return
-        await account.change(
-            changed,
-            [_roles(changed, "admin"), _active(not locked(person)), entitlements_without(changed, account.key)],
+    in_groups = account.roles_in == "groups" and wish.role is not None
+    if in_groups and wish.role in ROLES and wish.role not in await account.role_groups():
+        raise BackendRefused(f"the SCIM service has no group {wish.role}")
+    if wish.takes_admin_away and await account.roles_of([person]) == [ADMIN]:
+        person = await _bidding_farewell(account, person)
+    operations: list[PatchOperation[Any]] = [
+        entitlements_with(
+            person,
+            account.key,
+            tool,
+            account.request,
+            done.model_dump(mode="json"),
+            moving_to=wish.role if in_groups else None,
         )
-        raise BackendRefused(ONLY_ADMINISTRATOR)
+    ]
+    if wish.role is not None and not in_groups:
+        operations.append(with_role(person, wish.role))
+    if wish.active is not None:
+        operations.append(replacing("active", wish.active))
+    await account.change(person, operations)
+    if in_groups:
+        await account.finish(await account.again(person))
 
 
-async def _other_admins(account: Account, person: Person) -> list[Person]:
-    """The other administrators of the customer whose user this is."""
-    people = await account.users(owner_of(person))
-    return [other for other in people if role_of(other) == "admin" and id_of(other) != id_of(person)]
+async def _bidding_farewell(account: Account, person: Person) -> Person:
+    """The user in a version in which they may stop being an administrator, since another one stays.
 
+    Versions are of one user, so two administrators who go at the same moment could each see the other. Hence whoever is
+    to go is announced first, then it is looked who stays, and only the version with the announcement is changed. Who is
+    announced themselves does not count as one who stays. Of any two, one was announced before the other looked; so they
+    never both go, however late either is and wherever a process ends.
 
-def _roles(person: Person, role: str) -> PatchOperation[Any]:
-    others = [held for held in person.roles or [] if held.value not in ROLES]
-    ours = [] if role == NO_ROLE else [Role(value=role)]
-    return replacing("roles", [*others, *ours])
-
-
-def _active(active: bool) -> PatchOperation[Any]:
-    return replacing("active", active)
-
-
-def _note(account: Account, person: Person, tool: str, done: Result) -> PatchOperation[Any]:
-    return entitlements_with(person, account.key, tool, account.request, done.model_dump(mode="json"))
+    Taking an announcement away holds its change up and never lets one through, so those that were left behind are
+    harmless. Raises `BackendRefused` where nobody else stays.
+    """
+    if farewell_of(person) != account.key:  # else a process that is gone has announced it
+        if not await account.admins_beside(person):
+            raise BackendRefused(ONLY_ADMINISTRATOR)
+        await account.change(person, [with_farewell(person, account.key)])
+        person = await account.again(person)
+    others: list[Person] = []
+    for look in range(LOOKS):
+        if farewell_of(person) != account.key:
+            raise PreconditionFailedException  # another change took the announcement away: begin anew
+        others = await account.admins_beside(person)
+        if any(farewell_of(other) is None for other in others):
+            return person
+        if not others:
+            break
+        if look == 0 and min(farewell_of(other) or "" for other in others) < account.key:
+            await asyncio.sleep(COURTESY)
+            continue
+        for other in others:
+            await account.change(other, [without_farewell(other)])
+    await account.change(person, [without_farewell(person)])
+    if others:
+        raise BackendUnavailable("other administrators are being taken away at the same moment")
+    raise BackendRefused(ONLY_ADMINISTRATOR)

@@ -7,6 +7,7 @@ same amount names it (`handrail_undoes`: the key of the first).
 from records.money import Money
 from tools.errors import BackendRefused, NoSuchRecord
 from tools.sandbox.billing import CreditApplied, CreditReversed, CreditWanted
+from tools.sandbox.bills import GivenCredit
 from tools.sandbox.contracts import Sla, SlaMonth
 from tools.stripe_billing.backend import Account, Json, currency_of, metadata
 from tools.stripe_billing.invoices import KEY, REQUEST
@@ -22,6 +23,22 @@ async def with_credits(account: Account, sla: Sla) -> Sla:
     credited = {metadata(made)[MONTH] for made in _standing(await account.balance_transactions())}
     months = [month.model_copy(update={"credited": month.month in credited}) for month in sla.months]
     return sla.model_copy(update={"months": months})
+
+
+async def given(account: Account) -> tuple[GivenCredit, ...]:
+    """Every credit, also those that were taken back, oldest first."""
+    booked = await account.balance_transactions()
+    standing = {made["id"] for made in _standing(booked)}
+    return tuple(
+        GivenCredit(
+            month=metadata(made)[MONTH],
+            state="applied" if made["id"] in standing else "reversed",
+            amount=-made["amount"],
+            currency=currency_of(made),
+        )
+        for made in reversed(booked)
+        if MONTH in metadata(made)
+    )
 
 
 async def month_resource(account: Account, sla: Sla, arguments: CreditWanted) -> Resource | None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tools.errors import NoSuchRecord, ToolError
+from tools.guard import Guard
 from tools.stripe_billing.backend import Account, StripeBackend
 from tools.stripe_billing.invoices import list_invoices
 from tools.stripe_billing.sides import Sides
@@ -16,13 +17,13 @@ BILLED = frozenset({"plan", "currency", "status", "overdue_invoices", "invoices_
 """Facts that are Stripe's to say. Where it does not answer they are missing, whatever another system believes."""
 
 
-def customer_facts(backend: StripeBackend, sides: Sides, others: LookUp) -> LookUp:
+def customer_facts(backend: StripeBackend, sides: Sides, others: LookUp, guard: Guard) -> LookUp:
     """A look-up of one customer's facts: Stripe's, and of `others` what Stripe does not know."""
     subscriptions = Subscriptions(sides)
 
     async def billed(customer_id: str) -> Facts:
         try:
-            return await backend.ask(customer_id, lambda account: _facts(account, subscriptions))
+            return await guard.ask(lambda: backend.ask(customer_id, lambda account: _facts(account, subscriptions)))
         except ToolError:
             return {}
 

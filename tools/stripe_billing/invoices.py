@@ -39,13 +39,14 @@ NOT_SENT_BACK = frozenset({"failed", "canceled"})
 
 @dataclass(frozen=True)
 class Payment:
-    """A charge that went through. Amounts are in minor units."""
+    """A charge that went through. Amounts are in minor units; `refunds` are those of which money went."""
 
     id: str
     amount: int
     refunded: int
     paid_on: date
     card_last4: str
+    refunds: tuple[Json, ...] = ()
 
     @property
     def left(self) -> int:
@@ -155,7 +156,7 @@ class Billed:
 
 async def list_invoices(account: Account, _arguments: Any) -> Invoices:
     """All invoices, newest first."""
-    billed = sorted(await _all_billed(account), key=lambda one: (one.issued_on, one.number), reverse=True)
+    billed = sorted(await all_billed(account), key=lambda one: (one.issued_on, one.number), reverse=True)
     return Invoices(invoices=[one.seen(account.today) for one in billed])
 
 
@@ -178,7 +179,7 @@ async def find_duplicates(account: Account, _arguments: Any) -> Duplicates:
                 first_paid_on=billed.payments[0].paid_on.isoformat(),
                 card_last4=payment.card_last4,
             )
-            for billed in await _all_billed(account)
+            for billed in await all_billed(account)
             for payment in billed.too_many()
         ]
     )
@@ -337,7 +338,8 @@ async def _billed(account: Account, invoice_id: str) -> Billed:
     return _with_payments(invoice, *await _payments_seen(account))
 
 
-async def _all_billed(account: Account) -> list[Billed]:
+async def all_billed(account: Account) -> list[Billed]:
+    """Every invoice that was sent out, with its payments."""
     charges, cards = await _payments_seen(account)
     return [_with_payments(invoice, charges, cards) for invoice in await account.invoices()]
 
@@ -357,17 +359,19 @@ def _with_payments(invoice: Json, charges: list[Json], cards: dict[str, str]) ->
         and charge["currency"] == invoice["currency"]
     ]
     paying.sort(key=lambda charge: (_paid_on(charge), charge["created"], charge["id"] != own))
-    payments = [
-        Payment(
-            id=charge["id"],
-            amount=charge["amount"],
-            refunded=charge["amount_refunded"],
-            paid_on=_paid_on(charge),
-            card_last4=_last4(charge, cards),
-        )
-        for charge in paying
-    ]
-    return Billed(invoice, payments)
+    return Billed(invoice, [_payment(charge, cards) for charge in paying])
+
+
+def _payment(charge: Json, cards: dict[str, str]) -> Payment:
+    refunds = tuple(made for made in charge["refunds"]["data"] if made["status"] not in NOT_SENT_BACK)
+    return Payment(
+        id=charge["id"],
+        amount=charge["amount"],
+        refunded=sum(made["amount"] for made in refunds),
+        paid_on=_paid_on(charge),
+        card_last4=_last4(charge, cards),
+        refunds=refunds,
+    )
 
 
 def _paid_on(charge: Json) -> date:

@@ -6,13 +6,12 @@ A tool that needs a side which is missing is not offered.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlmodel import col
-
 from tools.errors import NoSuchRecord
 from tools.sandbox.backend import Account, SandboxBackend
 from tools.sandbox.billing import PaymentUpdateLinkSent
 from tools.sandbox.contracts import Sla, get_sla
-from tools.sandbox.tables import MessageSent, Plan, Resource, Subscription
+from tools.sandbox.subscription import why_not_with_what_runs
+from tools.sandbox.tables import MessageSent, Plan, Subscription
 
 SEND_LINK = "billing.send_payment_update_link"
 
@@ -90,10 +89,4 @@ async def _service(account: Account) -> Service:
 
 async def _obstacle(account: Account, plan: str) -> str:
     wanted = await account.session.get(Plan, (plan, (await account.customer()).currency))
-    if wanted is None:
-        return ""
-    running = await account.all(Resource, col(Resource.status) != "deleted")
-    if len(running) > wanted.max_resources:
-        return f"the {plan} plan has at most {wanted.max_resources} resources and you run {len(running)}"
-    unknown = sorted({resource.kind for resource in running if resource.kind not in wanted.kinds})
-    return f"the {plan} plan has no {' and no '.join(unknown)}, and you run one" if unknown else ""
+    return "" if wanted is None else await why_not_with_what_runs(account, wanted)

@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx2
 from faulty_line import FaultyLine
-from scim2_models import User
+from scim2_models import Group, User
 from sqlmodel import select
 
 from evals.scim_world import ScimService, fill, users_table
+from records.conversation import Conversation
 from records.database import Database, migrated_copy, sqlite_url
 from records.decision import DecisionRecord
 from records.effect import EffectRecord
@@ -21,7 +22,10 @@ from tools.ledger import Ledger
 from tools.registry import ToolRegistry
 from tools.sandbox.access import access_tools
 from tools.sandbox.backend import SandboxBackend
-from tools.scim_access.backend import Person, ScimBackend, speaking_scim
+from tools.scim_access.access import CHANGE_ROLE
+from tools.scim_access.backend import ScimBackend, speaking_scim
+from tools.scim_access.notes import farewell_of
+from tools.scim_access.roles import ROLES, Person, RolesIn
 from tools.scim_access.toolset import scim_access_tools
 from tools.tool import Resource
 
@@ -45,11 +49,18 @@ class AccessBooks:
     folder: Path
     base: str
     """The service's address over `line`."""
+    roles_in: RolesIn = "roles"
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, service: ScimService, folder: Path, template: Path, *, seconds: float = SECONDS
+        cls,
+        service: ScimService,
+        folder: Path,
+        template: Path,
+        *,
+        seconds: float = SECONDS,
+        roles_in: RolesIn = "roles",
     ) -> AsyncIterator["AccessBooks"]:
         """The users of cus_001 and cus_002 as in the sandbox, and a turn of cus_002 that may intend effects."""
         company = await SandboxBackend.open(folder / "sandbox.db", clock=lambda: NOW)
@@ -57,17 +68,17 @@ class AccessBooks:
         state["users"] = [row for row in state["users"] if row["customer_id"] in ("cus_001", "cus_002")]
         next(row for row in state["users"] if row["id"] == "usr_0204")["locked"] = True
         side = service.side()
-        await fill(side, service.token, state)
+        await fill(side, service.token, roles_in, state)
         await migrated_copy(template, folder / "handrail.db")
         database = await Database.open(sqlite_url(folder / "handrail.db"), migrate=False)
         described = {tool.name: tool for tool in access_tools(company)}
         async with FaultyLine(httpx2.URL(side).port or 80).open() as line:
             base = line.url + httpx2.URL(side).path.rstrip("/")
-            backend = ScimBackend(base, token=service.token, seconds=seconds)
+            backend = ScimBackend(base, token=service.token, seconds=seconds, roles_in=roles_in)
             registry = ToolRegistry(scim_access_tools(backend, described))
             ledger = Ledger(database, registry, lambda: NOW)
             over_sandbox = ToolRegistry(described.values())
-            places = (side, service.token, state, folder, base)
+            places = (side, service.token, state, folder, base, roles_in)
             yield cls(registry, over_sandbox, backend, line, database, ledger, *places)
             await backend.close()
         await database.close()
@@ -92,7 +103,7 @@ class AccessBooks:
 
     async def users(self) -> dict[str, dict[str, Any]]:
         """The users as the service has them, by id."""
-        return {row["id"]: row for row in await users_table(self.url, self.token, self.state)}
+        return {row["id"]: row for row in await users_table(self.url, self.token, self.roles_in, self.state)}
 
     async def add(self, **attributes: Any) -> str:
         """One more user of the service; returns the service's id."""
@@ -104,16 +115,78 @@ class AccessBooks:
     async def change_behind_our_back(self, user_id: str, **attributes: Any) -> None:
         """What an administrator of the service does by hand."""
         async with self._plain() as http:
-            found = (await http.get("Users", params={"filter": f'externalId eq "{user_id}"'})).json()["Resources"][0]
-            operations = [{"op": "replace", "path": name, "value": value} for name, value in attributes.items()]
-            body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
-            (await http.patch(f"Users/{found['id']}", json=body)).raise_for_status()
+            await self._patch(http, f"Users/{await self._scim_id(http, user_id)}", attributes)
+
+    async def give_role_behind_our_back(self, user_id: str, role: str) -> None:
+        """The same, with the user's role, wherever it is kept."""
+        if self.roles_in == "roles":
+            await self.change_behind_our_back(user_id, roles=[{"value": role}])
+            return
+        async with self._plain() as http:
+            member = await self._scim_id(http, user_id)
+            for name, (at, members) in (await self._groups(http)).items():
+                kept = [held for held in members if held != member] + ([member] if name == role else [])
+                await self._patch(http, f"Groups/{at}", {"members": [{"value": held} for held in kept]})
+
+    async def groups_of(self, user_id: str) -> list[str]:
+        """The groups in which a user is."""
+        async with self._plain() as http:
+            member = await self._scim_id(http, user_id)
+            return sorted(name for name, (_, held) in (await self._groups(http)).items() if member in held)
+
+    async def add_group(self, name: str, *members: str) -> None:
+        """One group more, by hand."""
+        async with self._plain() as http:
+            held = [{"value": await self._scim_id(http, member)} for member in members]
+            body = {"schemas": [str(Group.__schema__)], "displayName": name, "members": held}
+            (await http.post("Groups", json=body)).raise_for_status()
+
+    async def remove_group(self, name: str) -> None:
+        """One group less, by hand."""
+        async with self._plain() as http:
+            (await http.delete(f"Groups/{(await self._groups(http))[name][0]}")).raise_for_status()
+
+    async def members(self, name: str) -> list[str]:
+        """Who is in a group, by our ids."""
+        async with self._plain() as http:
+            users = {user["id"]: user["externalId"] for user in (await http.get("Users")).json()["Resources"]}
+            groups = (await http.get("Groups")).json()["Resources"]
+        return [users[held["value"]] for group in groups if group["displayName"] == name for held in group["members"]]
+
+    async def _groups(self, http: httpx2.AsyncClient) -> dict[str, tuple[str, list[str]]]:
+        found = (await http.get("Groups")).json()["Resources"]
+        return {
+            group["displayName"]: (group["id"], [member["value"] for member in group.get("members", [])])
+            for group in found
+            if group["displayName"] in ROLES
+        }
+
+    async def _scim_id(self, http: httpx2.AsyncClient, user_id: str) -> str:
+        return (await http.get("Users", params={"filter": f'externalId eq "{user_id}"'})).json()["Resources"][0]["id"]
+
+    async def _patch(self, http: httpx2.AsyncClient, at: str, attributes: dict[str, Any]) -> None:
+        operations = [{"op": "replace", "path": name, "value": value} for name, value in attributes.items()]
+        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
+        (await http.patch(at, json=body)).raise_for_status()
 
     async def entitlements(self, user_id: str) -> list[Any]:
         """The entries of a user, our notes among them."""
         async with self._plain() as http:
             found: Any = await speaking_scim(http).query(Person)
         return next(person.entitlements or [] for person in found.resources if person.external_id == user_id)
+
+    async def farewells(self) -> list[str]:
+        """The announcements that stand on users, who are named by id."""
+        async with self._plain() as http:
+            found: Any = await speaking_scim(http).query(Person)
+        return [person.external_id for person in found.resources if farewell_of(person) is not None]
+
+    def patches(self, tool: str) -> int:
+        """How many PATCH requests a change to somebody who is no administrator is, when each counts once.
+
+        Where roles are groups: the decision, into one group, out of the other, and that it is done.
+        """
+        return 4 if tool == CHANGE_ROLE and self.roles_in == "groups" else 1
 
     async def intend(self, tool: str, arguments: dict[str, Any], key: str = "key-1") -> str:
         """Write an effect of cus_002 down, as the gate does."""
@@ -135,6 +208,9 @@ class AccessBooks:
             **place,
         )
         await transcript.record(conversation.id, [decision, effect], [])
+        async with self.database.write() as session:  # no process holds the turn, so that any may carry it out
+            held = await session.get_one(Conversation, conversation.id)
+            held.lease_owner = held.lease_until = None
         return effect.id
 
     async def row(self, effect_id: str) -> EffectRecord:

@@ -8,6 +8,7 @@ import pytest
 from access_books import AccessBooks
 
 from evals.scim_world import ScimService
+from tools.scim_access.roles import RolesIn
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +26,16 @@ def records_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scim-records") / "handrail.db"
 
 
+@pytest.fixture(params=["roles", "groups"])
+def roles_in(request: pytest.FixtureRequest) -> RolesIn:
+    """Where the service keeps roles."""
+    return request.param
+
+
 @pytest.fixture
-async def books(scim_service: ScimService, tmp_path: Path, records_template: Path) -> AsyncIterator[AccessBooks]:
+async def books(
+    scim_service: ScimService, tmp_path: Path, records_template: Path, roles_in: RolesIn
+) -> AsyncIterator[AccessBooks]:
     """Customers cus_001 and cus_002 with their users as in the sandbox."""
-    async with AccessBooks.opened(scim_service, tmp_path, records_template) as opened:
+    async with AccessBooks.opened(scim_service, tmp_path, records_template, roles_in=roles_in) as opened:
         yield opened

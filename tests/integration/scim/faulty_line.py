@@ -22,6 +22,10 @@ class Mishap(StrEnum):
     """Status 500 although the server acted."""
     TOO_MANY = "too_many"
     """Status 429, and nothing was done."""
+    PASSED = "passed"
+    """Nothing happens to it."""
+    ON_THE_WAY = "on_the_way"
+    """The server hears of it once `FaultyLine.arrive` is set."""
     WRONG_BODY = "wrong_body"
     """Status 200 with a page of HTML, although the server acted."""
 
@@ -37,6 +41,9 @@ class FaultyLine(HttpLine):
     mishaps: list[tuple[str, Mishap]] = field(default_factory=list)
     after: dict[str, list[tuple[str, Mishap]]] = field(default_factory=dict)
     """Mishaps that begin once a request of a method has met one of its own."""
+    under_way: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a request is `ON_THE_WAY`."""
+    arrive: asyncio.Event = field(default_factory=asyncio.Event)
     changes: int = 0
     """How many PATCH requests the server took."""
 
@@ -51,6 +58,9 @@ class FaultyLine(HttpLine):
         await writer.drain()
 
     async def _met(self, mishap: Mishap | None, method: str, request: bytes) -> bytes:
+        if mishap is Mishap.ON_THE_WAY:
+            self.under_way.set()
+            await self.arrive.wait()
         answer = b"" if mishap in UNHEARD else await self._ask(method, request)
         if mishap is not None and mishap in STATUS:
             return _plain(STATUS[mishap], b'{"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"]}')

@@ -1,9 +1,8 @@
-"""An access change over SCIM happens exactly once, whatever is lost on the way and wherever the service stops."""
+"""An access change over SCIM happens exactly once, whatever is lost on the way and whoever races for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tools.registry import ToolRegistry
 from tools.sandbox.access import access_tools
 from tools.sandbox.backend import SandboxBackend
 from tools.scim_access.backend import ScimBackend
+from tools.scim_access.roles import RolesIn
 from tools.scim_access.toolset import scim_access_tools
 
 pytestmark = pytest.mark.matrix
@@ -30,6 +30,9 @@ CHANGES = [
     (DEACTIVATE, {"user_id": "usr_0203"}),
 ]
 every_change = pytest.mark.parametrize(("tool", "arguments"), CHANGES, ids=[case[0] for case in CHANGES])
+
+
+MISHAPS = [mishap for mishap in Mishap if mishap not in (Mishap.PASSED, Mishap.ON_THE_WAY)]
 
 
 def stands(tool: str, users: dict[str, dict[str, Any]]) -> bool:
@@ -44,97 +47,41 @@ def patience(mishap: Mishap) -> float:
     return 1.5 if mishap is Mishap.TOO_LATE else 10
 
 
-class Stopped(BaseException):
-    """The process ends here, as by a kill: nothing catches it."""
-
-
-@dataclass
-class Fuse:
-    """Stops at the point with the number `at`, counted from 0; points that are passed are counted."""
-
-    at: int
-    passed: int = 0
-
-    def point(self) -> None:
-        self.passed += 1
-        if self.passed == self.at + 1:
-            raise Stopped
-
-
-@dataclass(frozen=True)
-class FusedLedger(Ledger):
-    """A ledger that may stop before and after each of its writes."""
-
-    fuse: Fuse = field(default_factory=lambda: Fuse(-1))
-
-    async def _move(self, *given: Any, **more: Any) -> Any:
-        self.fuse.point()
-        moved = await super()._move(*given, **more)
-        self.fuse.point()
-        return moved
-
-
 @asynccontextmanager
-async def a_process(books: AccessBooks, fuse: Fuse) -> AsyncIterator[Ledger]:
-    """A ledger with a SCIM client of its own; both stop where the fuse says, before or after a write or a request."""
-
-    async def point(_: Any) -> None:
-        fuse.point()
-
+async def a_process(books: AccessBooks) -> AsyncIterator[Ledger]:
+    """A ledger with a SCIM client of its own, as another process has."""
     company = await SandboxBackend.open(Path(books.folder, "sandbox.db"), clock=lambda: NOW)
-    backend = ScimBackend(books.base, token=books.token, seconds=5)
-    backend._http.event_hooks = {"request": [point], "response": [point]}
+    backend = ScimBackend(books.base, token=books.token, seconds=10, roles_in=books.roles_in)
     described = {tool.name: tool for tool in access_tools(company)}
     try:
         registry = ToolRegistry(scim_access_tools(backend, described))
-        yield FusedLedger(books.database, registry, lambda: NOW, fuse)
+        yield Ledger(books.database, registry, lambda: NOW)
     finally:
         await backend.close()
         await company.close()
 
 
 @every_change
-async def test_stopped_anywhere_a_change_is_settled_after_a_restart_and_made_once(
-    scim_service: ScimService, tmp_path: Path, records_template: Path, tool: str, arguments: dict
-) -> None:
-    points, stopped_at = 1, -1
-    while stopped_at < points:
-        folder = tmp_path / f"stopped-{stopped_at}"
-        folder.mkdir()
-        async with AccessBooks.opened(scim_service, folder, records_template) as books:
-            effect = await books.intend(tool, arguments)
-            fuse = Fuse(stopped_at)
-            async with a_process(books, fuse) as ledger:
-                try:
-                    await ledger.execute(effect)
-                    assert stopped_at in (-1, points)
-                except Stopped:
-                    pass
-            points = max(points, fuse.passed)
-            async with a_process(books, Fuse(-1)) as ledger:
-                for row in await ledger.open_rows():
-                    await ledger.settle(row)
-            row = await books.row(effect)
-            assert (row.state, stands(tool, await books.users())) == (EffectState.VERIFIED, True), stopped_at
-            assert books.line.changes == 1, stopped_at
-        stopped_at += 1
-    assert points >= 14  # three writes, and at least four requests, each with a point before and after
-
-
-@every_change
-@pytest.mark.parametrize("mishap", list(Mishap))
+@pytest.mark.parametrize("mishap", MISHAPS)
 async def test_whatever_one_change_meets_the_ledger_agrees_with_the_service(
-    scim_service: ScimService, tmp_path: Path, records_template: Path, tool: str, arguments: dict, mishap: Mishap
+    scim_service: ScimService,
+    tmp_path: Path,
+    records_template: Path,
+    roles_in: RolesIn,
+    tool: str,
+    arguments: dict,
+    mishap: Mishap,
 ) -> None:
-    async with AccessBooks.opened(scim_service, tmp_path, records_template, seconds=patience(mishap)) as books:
+    places = (scim_service, tmp_path, records_template)
+    async with AccessBooks.opened(*places, seconds=patience(mishap), roles_in=roles_in) as books:
         effect = await books.intend(tool, arguments)
         books.line.mishaps.append(("PATCH", mishap))
         row = await books.ledger.execute(effect)
         assert (row.state, stands(tool, await books.users())) == (EffectState.VERIFIED, True)
-        assert books.line.changes == 1
+        assert books.line.changes == books.patches(tool)
 
 
-@pytest.mark.parametrize("mishap", list(Mishap))
+@pytest.mark.parametrize("mishap", MISHAPS)
 async def test_a_change_that_cannot_be_read_back_is_unknown_until_it_can(
     scim_service: ScimService, tmp_path: Path, records_template: Path, mishap: Mishap
 ) -> None:
@@ -187,7 +134,7 @@ async def test_a_token_that_the_service_does_not_take_is_a_refusal(books: Access
 
 @every_change
 async def test_two_processes_that_race_for_one_change_make_one(books: AccessBooks, tool: str, arguments: dict) -> None:
-    async with a_process(books, Fuse(-1)) as one, a_process(books, Fuse(-1)) as other:
+    async with a_process(books) as one, a_process(books) as other:
         calls = [
             ledger.registry.get(tool).call(
                 "cus_002", one.registry.get(tool).arguments.model_validate(arguments), "key-1"
@@ -196,11 +143,11 @@ async def test_two_processes_that_race_for_one_change_make_one(books: AccessBook
         ]
         answers = await asyncio.gather(*calls)
     assert all(answer == answers[0] for answer in answers)
-    assert books.line.changes == 1
+    assert books.line.changes == books.patches(tool)
 
 
 async def test_two_requests_that_race_for_the_same_change_make_one_and_the_other_is_told(books: AccessBooks) -> None:
-    async with a_process(books, Fuse(-1)) as one, a_process(books, Fuse(-1)) as other:
+    async with a_process(books) as one, a_process(books) as other:
         asked = one.registry.get(ROLE).arguments.model_validate({"user_id": "usr_0203", "role": "viewer"})
         answers = await asyncio.gather(
             *(
@@ -210,20 +157,76 @@ async def test_two_requests_that_race_for_the_same_change_make_one_and_the_other
             return_exceptions=True,
         )
     assert sorted(type(answer).__name__ for answer in answers) == ["BackendRefused", "RoleChanged"]
-    assert books.line.changes == 1
+    assert books.line.changes == books.patches(ROLE)
 
 
-async def test_two_administrators_who_go_at_the_same_moment_do_not_both_go(books: AccessBooks) -> None:
-    await books.change_behind_our_back("usr_0202", roles=[{"value": "admin"}])
-    async with a_process(books, Fuse(-1)) as one, a_process(books, Fuse(-1)) as other:
+@pytest.mark.parametrize("how", [(ROLE, ROLE), (ROLE, DEACTIVATE), (DEACTIVATE, DEACTIVATE)], ids=" and ".join)
+async def test_of_two_administrators_who_go_at_the_same_moment_one_stays(
+    books: AccessBooks, how: tuple[str, str]
+) -> None:
+    await books.give_role_behind_our_back("usr_0202", "admin")
+    async with a_process(books) as one, a_process(books) as other:
         work = []
-        for ledger, user in ((one, "usr_0201"), (other, "usr_0202")):
-            asked = ledger.registry.get(ROLE).arguments.model_validate({"user_id": user, "role": "member"})
-            work.append(ledger.registry.get(ROLE).call("cus_002", asked, f"key-{user}"))
+        for ledger, tool, user in ((one, how[0], "usr_0201"), (other, how[1], "usr_0202")):
+            form, more = ledger.registry.get(tool).arguments, {"role": "member"} if tool == ROLE else {}
+            work.append(
+                ledger.registry.get(tool).call("cus_002", form.model_validate({"user_id": user, **more}), f"key-{user}")
+            )
         answers = await asyncio.gather(*work, return_exceptions=True)
-    administrators = [user for user in (await books.users()).values() if user["role"] == "admin"]
-    assert [user for user in administrators if user["customer_id"] == "cus_002"]
-    for answer, user in zip(answers, ("usr_0201", "usr_0202"), strict=True):
-        kept = isinstance(answer, BackendRefused)
-        assert ((await books.users())[user]["role"] == "admin") is kept
-        assert (await books.read_back(ROLE, "cus_002", f"key-{user}") is None) is kept
+    users = await books.users()
+    stayed = [user for user in ("usr_0201", "usr_0202") if users[user]["role"] == "admin" and not users[user]["locked"]]
+    assert len(stayed) == 1
+    for answer, tool, user in zip(answers, how, ("usr_0201", "usr_0202"), strict=True):
+        assert isinstance(answer, BackendRefused) is (user in stayed)
+        assert (await books.read_back(tool, "cus_002", f"key-{user}") is None) is (user in stayed)
+    assert not await books.farewells()
+
+
+@pytest.mark.parametrize("step", ["announcement", "decision"])
+async def test_whoever_is_held_up_while_another_administrator_goes_stays(books: AccessBooks, step: str) -> None:
+    await books.give_role_behind_our_back("usr_0202", "admin")
+    asked = {"user_id": "usr_0202", "role": "member"}
+    books.line.mishaps += [("PATCH", Mishap.PASSED)] * (step == "decision") + [("PATCH", Mishap.ON_THE_WAY)]
+    held_up = asyncio.create_task(books.call(ROLE, "cus_002", "key-2", **asked))
+    await asyncio.wait_for(books.line.under_way.wait(), 10)
+    async with a_process(books) as other:
+        tool = other.registry.get(DEACTIVATE)
+        await tool.call("cus_002", tool.arguments.model_validate({"user_id": "usr_0201"}), "key-1")
+    books.line.arrive.set()
+    with pytest.raises(BackendRefused, match="only administrator"):
+        await held_up
+    users = await books.users()
+    assert (users["usr_0202"]["role"], users["usr_0202"]["locked"]) == ("admin", False)
+    assert users["usr_0201"]["locked"]
+    assert not await books.farewells()
+
+
+@pytest.mark.parametrize("roles_in", ["groups"], indirect=True)
+@pytest.mark.parametrize(
+    ("then", "held"),
+    [
+        ([], [("GET", Mishap.PASSED), ("GET", Mishap.ON_THE_WAY)]),
+        ([("PATCH", Mishap.ON_THE_WAY)], []),
+        ([("PATCH", Mishap.PASSED), ("PATCH", Mishap.ON_THE_WAY)], []),
+        ([("PATCH", Mishap.PASSED)] * 2 + [("PATCH", Mishap.ON_THE_WAY)], []),
+    ],
+    ids=["looking at the groups", "joining one", "leaving the other", "closing the note"],
+)
+async def test_whoever_is_held_up_on_the_way_to_a_group_does_not_undo_what_came_after(
+    books: AccessBooks, then: list[Any], held: list[Any]
+) -> None:
+    books.line.mishaps += [("PATCH", Mishap.PASSED), *then]
+    books.line.after["PATCH"] = held
+    held_up = asyncio.create_task(books.call(ROLE, "cus_002", "key-1", user_id="usr_0203", role="admin"))
+    await asyncio.wait_for(books.line.under_way.wait(), 10)
+    async with a_process(books) as other:
+        tool = other.registry.get(ROLE)
+        later = tool.arguments.model_validate({"user_id": "usr_0203", "role": "viewer"})
+        done: Any = await tool.call("cus_002", later, "key-2")
+        assert done.previous_role == "admin"
+    assert await books.groups_of("usr_0203") == ["viewer"]
+    before = books.line.changes
+    books.line.arrive.set()
+    assert (await held_up).role == "admin"
+    assert await books.groups_of("usr_0203") == ["viewer"]
+    assert (books.line.changes, before) == (9, 9)  # four for each, and the farewell

@@ -15,14 +15,14 @@ async def test_a_customer_unlocks_a_colleague_at_the_scim_service(
     service = await start_service(provisioning="scim", scim_url=side, scim_token=SecretStr(token))
     assert service.runtime is not None
     state = await service.runtime.sandbox.dump()
-    await fill(side, token, state)
+    await fill(side, token, "roles", state)
     locked = next(row for row in state["users"] if row["locked"])
     customer = await service.customer(locked["customer_id"]).open()
     offered = await customer.say("one of our users is locked out, please unlock them")
     assert locked["name"] in offered["reply"]
     done = await customer.say("yes")
     assert done["disposition"] == "resolved"
-    users = {row["id"]: row for row in await users_table(side, token, state)}
+    users = {row["id"]: row for row in await users_table(side, token, "roles", state)}
     assert users[locked["id"]]["locked"] is False
     assert (await service.runtime.sandbox.dump())["users"] == state["users"]
     [effect] = (await service.record(customer.conversation_id))["effects"]

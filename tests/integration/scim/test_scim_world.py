@@ -17,15 +17,18 @@ from app.settings import BrokenSettings, Settings
 from evals.scim_world import address, fill, scim_for_run, scim_for_world, users_table
 from records.clock import system_clock
 from tools.sandbox.backend import SandboxBackend
+from tools.scim_access.roles import RolesIn
 
 
 def over_scim(**more: object) -> Settings:
     return Settings.model_validate({"provisioning": "scim", **more})
 
 
-async def test_a_world_holds_the_companys_users_and_shows_what_became_of_them(tmp_path: Path) -> None:
+async def test_a_world_holds_the_companys_users_and_shows_what_became_of_them(
+    tmp_path: Path, roles_in: RolesIn
+) -> None:
     async with AsyncExitStack() as stack:
-        run = stack.enter_context(scim_for_run(over_scim()))
+        run = stack.enter_context(scim_for_run(over_scim(scim_roles=roles_in)))
         world = await stack.enter_async_context(scim_for_world(run))
         other = await stack.enter_async_context(scim_for_world(run))
         sandbox = await SandboxBackend.open(tmp_path / "sandbox.db")
@@ -61,9 +64,9 @@ def plain_service() -> Iterator[str]:
 
 
 async def test_worlds_on_a_service_that_has_no_sides_take_turns_and_leave_it_empty(
-    plain_service: str, tmp_path: Path
+    plain_service: str, tmp_path: Path, roles_in: RolesIn
 ) -> None:
-    settings = over_scim(scim_url=plain_service, scim_token=SecretStr("token"))
+    settings = over_scim(scim_url=plain_service, scim_token=SecretStr("token"), scim_roles=roles_in)
     sandbox = await SandboxBackend.open(tmp_path / "sandbox.db")
     state = await sandbox.dump()
     await sandbox.close()
@@ -76,7 +79,8 @@ async def test_worlds_on_a_service_that_has_no_sides_take_turns_and_leave_it_emp
 
     await asyncio.gather(play(), play())
     async with httpx2.AsyncClient(headers={"Authorization": "Bearer token"}) as http:
-        assert (await http.get(f"{plain_service}/Users")).json()["totalResults"] == 0
+        for kind in ("Users", "Groups"):
+            assert (await http.get(f"{plain_service}/{kind}")).json()["totalResults"] == 0
     await fill(*address(settings), state)
     with pytest.raises(ValueError, match="holds users already"):
         await fill(*address(settings), state)

@@ -10,6 +10,8 @@ from sqlmodel import select
 from stripe_world import NOW, StripeWorld
 
 from records import audit
+from records.audit import AuditEvent
+from records.conversation import Conversation
 from records.database import Database, migrated_copy, sqlite_url
 from records.decision import DecisionRecord
 from records.effect import EffectRecord, EffectState
@@ -89,7 +91,22 @@ class Books:
         fresh = Ledger(Database(self.database.engine), self.registry, lambda: NOW)
         for row in await fresh.open_rows():
             await fresh.settle(row)
+        for row in await fresh.undoing_rows():
+            await fresh.finish_undoing(row)
         return await self.row()
+
+    async def let_go(self) -> None:
+        """Give the turn's lease back, so that another process may carry the effect out."""
+        async with self.database.write() as session:
+            conversation = await session.get_one(Conversation, self.conversation_id)
+            conversation.lease_owner = conversation.lease_until = None
+
+    async def told(self) -> list[str]:
+        """The states of the effect that the audit chain tells of, which must hold."""
+        async with self.database.snapshot() as session:
+            assert (await audit.verify(session)).problems == []
+            rows = await session.scalars(select(AuditEvent).where(AuditEvent.kind == "effect"))
+            return [row.payload["state"] for row in rows]
 
     async def settled(self) -> EffectRecord:
         """The effect, which must be at an end that agrees with what Stripe shows; the audit chain must hold."""

@@ -1,4 +1,4 @@
-"""A process that carries out one effect of a ledger at Stripe. Its argument is a JSON object; see `main`."""
+"""A process that carries one effect out at Stripe, or takes it back. Its argument is a JSON object; see `main`."""
 
 import asyncio
 import json
@@ -19,12 +19,16 @@ NOW = datetime(2026, 1, 15, 10, tzinfo=UTC)
 
 
 async def main(order: dict[str, str]) -> None:
-    """Execute `effect` of `database` with the key `key` at `url`."""
+    """Execute or undo (`what`, in the name of `by`) `effect` of `database` with the key `key` at `url`."""
     database = await Database.open(order["database"], migrate=False)
     company = await SandboxBackend.open(Path(order["sandbox"]), clock=lambda: NOW)
     backend = StripeBackend(order["key"], base_url=order["url"], clock=lambda: NOW)
     registry = ToolRegistry(tools_over(backend, sandbox_sides(company)))
-    await Ledger(database, registry, lambda: NOW).execute(order["effect"])
+    ledger = Ledger(database, registry, lambda: NOW)
+    if order["what"] == "undo":
+        await ledger.compensate(order["effect"], order["by"], "a mistake")
+    else:
+        await ledger.execute(order["effect"])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import stripe
 from lossy_line import LossyLine
 
@@ -86,9 +87,20 @@ class StripeWorld:
         everyone = (await self.api.customers.list_async({"limit": 100})).data
         return next(record.id for record in everyone if record.metadata["handrail_customer"] == customer)
 
+    async def fail(self, refund_id: str) -> None:
+        """Let a refund fail, as days later."""
+        await fail_refund(self.line.url, self.secret, refund_id)
+
     async def refunds(self) -> list[Any]:
         """Every refund there is."""
         return (await self.api.refunds.list_async({"limit": 100})).data
+
+
+async def fail_refund(url: str, secret: str, refund_id: str) -> dict[str, Any]:
+    """Let a refund fail at the stand-in, as the bank does days later. Returns it."""
+    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {secret}"}) as caller:
+        answer = await caller.post(f"/v1/test_helpers/refunds/{refund_id}/fail")
+    return answer.raise_for_status().json()
 
 
 async def called(registry: ToolRegistry, tool: str, customer: str, key: str = "key-1", **arguments: Any) -> Any:

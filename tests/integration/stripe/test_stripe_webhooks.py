@@ -1,6 +1,11 @@
-"""Stripe's events: signed ones settle what is open; forged, old, doubled and late ones change nothing."""
+"""Stripe's events: signed ones settle what is open; forged, old, doubled and late ones change nothing.
 
+A refund that fails after it was confirmed goes to people, and the customer hears of it, once.
+"""
+
+import asyncio
 import json
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -10,12 +15,18 @@ import pytest
 import stripe
 from served import Served
 from sqlmodel import select
+from stripe_world import fail_refund
 
+from app.jobs import failed_refunds
 from app.settings import Settings
 from evals.stripe_world import Names, at_stripe
+from records import audit
 from records.clock import system_clock
+from records.conversation import Conversation, Disposition, Message, Role
 from records.decision import DecisionRecord
 from records.effect import EffectRecord, EffectState
+from records.handoff import Handoff
+from records.turn import Turn
 
 SECRET = "whsec_of_a_test"
 REFUND = "billing.refund"
@@ -57,9 +68,42 @@ class Billed:
         tool = self.services.registry.get(effect.tool)
         await tool.call(effect.customer_id, tool.arguments.model_validate(effect.arguments), effect.idempotency_key)
 
-    async def state(self, effect: EffectRecord) -> str:
+    async def row(self, effect: EffectRecord) -> EffectRecord:
         async with self.services.database.read() as session:
-            return (await session.scalars(select(EffectRecord.state).where(EffectRecord.id == effect.id))).one()
+            return (await session.scalars(select(EffectRecord).where(EffectRecord.id == effect.id))).one()
+
+    async def state(self, effect: EffectRecord) -> str:
+        return (await self.row(effect)).state
+
+    async def confirmed(self) -> EffectRecord:
+        """A refund that was read back; its turn is over."""
+        effect = await self.intend()
+        await self.do(effect)
+        await self.services.ledger.settle(await self.row(effect))
+        await self.end_turn(effect)
+        return effect
+
+    async def end_turn(self, effect: EffectRecord, state: str = "finished") -> None:
+        async with self.services.database.write() as session:
+            conversation = await session.get_one(Conversation, effect.conversation_id)
+            conversation.turn_id = conversation.lease_owner = conversation.lease_until = None
+            conversation.disposition = Disposition.RESOLVED
+            (await session.get_one(Turn, effect.turn_id)).state = state
+
+    async def fail(self, refund_id: str) -> dict[str, Any]:
+        """Let a refund fail at Stripe, as days later. Returns it."""
+        settings = self.service.runtime.settings  # type: ignore[union-attr]
+        secret = settings.stripe_api_key.get_secret_value()  # type: ignore[union-attr]
+        return await fail_refund(settings.stripe_base_url or "", secret, refund_id)
+
+    async def came_of_it(self, effect: EffectRecord) -> tuple[Conversation, list[Handoff], list[Message]]:
+        """The conversation, its handoffs and what the agent said in it. The audit chain must hold."""
+        async with self.services.database.snapshot() as session:
+            assert (await audit.verify(session)).problems == []
+            here = effect.conversation_id
+            handoffs = list(await session.scalars(select(Handoff).where(Handoff.conversation_id == here)))
+            said = select(Message).where(Message.conversation_id == here, Message.role == Role.AGENT)
+            return await session.get_one(Conversation, here), handoffs, list(await session.scalars(said))
 
     async def refunds(self) -> list[Any]:
         """All refunds at Stripe, as its own client shows them."""
@@ -173,6 +217,149 @@ async def test_bodies_and_headers_that_are_no_event_are_refused(billed: Billed) 
         signed = stripe.WebhookSignature.generate_signature_header(body, SECRET)
         answer = await caller.post("/v1/webhooks/stripe", content=body, headers={"Stripe-Signature": signed})
         assert (answer.status_code, answer.json()["status"]) == (400, 400)
+
+
+FAILED_KINDS = ["refund.failed", "refund.updated", "charge.refund.updated"]
+
+
+async def test_a_refund_that_fails_after_it_was_confirmed_goes_to_people_and_the_customer_is_told(
+    billed: Billed,
+) -> None:
+    effect = await billed.confirmed()
+    (refund,) = await billed.refunds()
+    answer = await billed.hear(event("refund.failed", await billed.fail(refund["id"])))
+    assert (answer.status_code, answer.json()) == (200, {"settled": 1})
+    row = await billed.row(effect)
+    assert row.state == EffectState.FAILED
+    assert row.error == f"refund {refund['id']} failed after it was taken: expired or canceled card"
+    assert row.result is not None
+    assert row.result["failed_afterwards"]["refund_id"] == row.result["refund_id"] == refund["id"]
+    conversation, (handoff,), (message,) = await billed.came_of_it(effect)
+    assert (conversation.handled_by, conversation.disposition) == ("person", Disposition.ESCALATED)
+    assert (handoff.queue, handoff.priority, handoff.state) == ("billing", "high", "open")
+    assert "29.00 EUR of invoice 0042 failed after it had been confirmed" in handoff.packet["detail"]
+    assert handoff.packet["effects"][0]["state"] == EffectState.FAILED
+    assert message.text.startswith(
+        "I have to correct something: the refund of 29.00 EUR for invoice 0042, which I had confirmed to you, "
+        "has failed, and the money has not reached you. I have passed this conversation on to our billing team."
+    )
+    queue = await billed.service.staff("rep").get("/v1/queue")
+    assert [one["handoff_id"] for one in queue.json()["items"]] == [handoff.id]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_reports_of_a_failed_refund_that_come_twice_or_in_any_order_tell_it_once(
+    billed: Billed, seed: int
+) -> None:
+    effect = await billed.confirmed()
+    (refund,) = await billed.refunds()
+    failed = await billed.fail(refund["id"])
+    reports = [event(kind, failed, n) for n, kind in enumerate(FAILED_KINDS * 2)]
+    reports += [event("refund.created", refund, 7), event("refund.updated", refund, 8)]
+    random.Random(seed).shuffle(reports)
+    settled = [(await billed.hear(report)).json()["settled"] for report in reports]
+    assert sum(settled) == 1
+    _, handoffs, messages = await billed.came_of_it(effect)
+    assert (len(handoffs), len(messages)) == (1, 1)
+
+
+async def test_reports_of_a_failed_refund_that_come_at_once_tell_it_once(billed: Billed) -> None:
+    effect = await billed.confirmed()
+    (refund,) = await billed.refunds()
+    failed = await billed.fail(refund["id"])
+    answers = await asyncio.gather(*(billed.hear(event(kind, failed, n)) for n, kind in enumerate(FAILED_KINDS * 2)))
+    assert sum(answer.json()["settled"] for answer in answers) == 1
+    _, handoffs, messages = await billed.came_of_it(effect)
+    assert (len(handoffs), len(messages)) == (1, 1)
+
+
+async def test_what_is_interrupted_leaves_nothing_and_the_next_report_does_it_all(
+    billed: Billed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect = await billed.confirmed()
+    (refund,) = await billed.refunds()
+    report = event("refund.failed", await billed.fail(refund["id"]))
+    with monkeypatch.context() as patched:
+        patched.setattr(failed_refunds, "_say", None)  # the last thing that is written
+        assert (await billed.hear(report)).status_code == 500
+    assert await billed.state(effect) == EffectState.VERIFIED
+    conversation, handoffs, messages = await billed.came_of_it(effect)
+    assert (conversation.handled_by, handoffs, messages) == ("handrail", [], [])
+    assert (await billed.hear(report)).json() == {"settled": 1}
+    _, handoffs, messages = await billed.came_of_it(effect)
+    assert (len(handoffs), len(messages)) == (1, 1)
+
+
+async def test_a_report_of_a_failure_that_stripe_does_not_show_changes_nothing(billed: Billed) -> None:
+    effect = await billed.confirmed()
+    (refund,) = await billed.refunds()
+    answer = await billed.hear(event("refund.failed", {**refund, "status": "failed"}))
+    assert answer.json() == {"settled": 0}
+    assert await billed.state(effect) == EffectState.VERIFIED
+    assert (await billed.came_of_it(effect))[1:] == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("secret", "age"), [("whsec_of_somebody_else", 0), (SECRET, 301)], ids=["forged", "played back later"]
+)
+async def test_a_report_of_a_failure_that_is_not_freshly_signed_is_refused(
+    billed: Billed, secret: str, age: int
+) -> None:
+    effect = await billed.confirmed()
+    (refund,) = await billed.refunds()
+    report = event("refund.failed", await billed.fail(refund["id"]))
+    assert (await billed.hear(report, secret, int(time.time()) - age)).status_code == 400
+    assert await billed.state(effect) == EffectState.VERIFIED
+    assert (await billed.came_of_it(effect))[1:] == ([], [])
+
+
+async def test_a_person_who_has_the_conversation_hears_of_the_failed_refund(billed: Billed) -> None:
+    effect = await billed.confirmed()
+    taken = await billed.service.staff("rep").post(f"/v1/conversations/{effect.conversation_id}/takeover")
+    assert taken.status_code == 201, taken.text
+    (refund,) = await billed.refunds()
+    failed = await billed.fail(refund["id"])
+    assert [(await billed.hear(event(kind, failed))).json()["settled"] for kind in FAILED_KINDS] == [1, 0, 0]
+    _, (handoff,), (message,) = await billed.came_of_it(effect)
+    assert (handoff.state, handoff.priority) == ("claimed", "high")
+    assert "29.00 EUR of invoice 0042 failed" in handoff.packet["detail"]
+    assert len(handoff.packet["notes"]) == 1
+    assert "The person who has this conversation knows of it" in message.text
+
+
+async def test_a_refund_that_failed_before_it_was_confirmed_is_told_by_its_turn(billed: Billed) -> None:
+    effect = await billed.intend()
+    await billed.do(effect)
+    (refund,) = await billed.refunds()
+    failed = await billed.fail(refund["id"])
+    assert [(await billed.hear(event(kind, failed))).json()["settled"] for kind in FAILED_KINDS] == [1, 0, 0]
+    assert await billed.state(effect) == EffectState.FAILED
+    assert len(await billed.refunds()) == 1
+    conversation, handoffs, messages = await billed.came_of_it(effect)
+    assert (conversation.handled_by, handoffs, messages) == ("handrail", [], [])
+
+
+async def test_a_refund_that_failed_before_it_was_confirmed_goes_to_people_once_its_turn_is_over(
+    billed: Billed,
+) -> None:
+    effect = await billed.intend(state=EffectState.UNKNOWN)
+    await billed.do(effect)
+    await billed.end_turn(effect)
+    (refund,) = await billed.refunds()
+    failed = await billed.fail(refund["id"])
+    assert [(await billed.hear(event(kind, failed))).json()["settled"] for kind in FAILED_KINDS] == [1, 0, 0]
+    _, (handoff,), (message,) = await billed.came_of_it(effect)
+    assert "failed after it had been sent" in handoff.packet["detail"]
+    assert "which I had confirmed" not in message.text
+
+
+async def test_others_refunds_that_fail_are_left_aside(billed: Billed) -> None:
+    effect = await billed.confirmed()
+    for metadata in ({}, {"handrail_key": "key-of-others"}):
+        reported = {"object": "refund", "id": "re_1", "status": "failed", "amount": 5, "currency": "eur"}
+        answer = await billed.hear(event("refund.failed", {**reported, "metadata": metadata}))
+        assert (answer.status_code, answer.json()) == (200, {"settled": 0})
+    assert await billed.state(effect) == EffectState.VERIFIED
 
 
 async def test_without_a_secret_nothing_is_taken(start_service: Callable[..., Awaitable[Served]]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,11 +15,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from records import audit
+from records.conversation import Conversation
 from records.database import Database, migrated_copy, sqlite_url
 from records.decision import DecisionRecord
 from records.effect import EffectRecord, EffectState
 from records.transcript import Transcript
 from records.turn import Turn
+from tools.errors import BackendTimeout
+from tools.guard import Guard, Limits, guarded
 from tools.ledger import MAX_ATTEMPTS, Ledger
 from tools.registry import ToolRegistry
 from tools.sandbox.backend import Fault, SandboxBackend
@@ -285,6 +288,54 @@ async def test_what_was_done_before_the_turn_was_over_is_still_proven(books: Boo
         (await session.get_one(Turn, books.turn_id)).state = "superseded"
     await books.recover()
     assert (await books.row()).state == EffectState.VERIFIED
+
+
+async def test_a_backend_that_is_not_asked_has_done_nothing_and_the_effect_has_failed_at_once(books: Books) -> None:
+    await books.intend()
+    guard = Guard("billing", Limits(failures=1))
+    with pytest.raises(BackendTimeout):
+        await guard.ask(_silence)
+    ledger = Ledger(books.database, ToolRegistry(guarded(sandbox_tools(books.backend), guard)), lambda: NOW)
+    row = await ledger.execute("eff_1")
+    assert (row.state, row.attempts) == ("failed", 1)
+    assert "left alone for a while" in row.error
+    assert await books.refunds() == 0
+
+
+async def test_what_was_sent_once_stays_unknown_while_the_backend_is_left_alone(books: Books) -> None:
+    await books.intend()
+    books.backend.faults.add("billing.refund", Fault.TIMEOUT_AFTER)
+    guard = Guard("billing", Limits(failures=1, rest=0.2))
+    ledger = Ledger(books.database, ToolRegistry(guarded(sandbox_tools(books.backend), guard)), lambda: NOW)
+    assert (await ledger.execute("eff_1")).state == "unknown"
+    told = await books.told()
+    for _ in range(3):  # looks that find nothing out leave no trace
+        (row,) = await ledger.open_rows()
+        assert (await ledger.settle(row)).state == "unknown"
+    assert len(await books.told()) == len(told) + 1
+    await asyncio.sleep(0.25)
+    (row,) = await ledger.open_rows()
+    assert (await ledger.settle(row)).state == "verified"
+    assert await books.refunds() == 1
+
+
+async def _silence() -> None:
+    raise BackendTimeout("silence")
+
+
+async def test_nobody_sends_for_a_turn_that_another_process_carries_on(books: Books) -> None:
+    await books.intend()
+    async with books.database.write() as session:
+        conversation = await session.get_one(Conversation, books.conversation_id)
+        conversation.lease_owner, conversation.lease_until = "another-host:1:ab", NOW + timedelta(seconds=5)
+    row = await books.ledger.settle(await books.row())
+    assert (row.state, row.attempts) == ("intended", 0)
+    assert await books.refunds() == 0
+    async with books.database.write() as session:
+        conversation = await session.get_one(Conversation, books.conversation_id)
+        conversation.lease_until = NOW - timedelta(seconds=5)  # it died
+    assert (await books.ledger.settle(row)).state == "verified"
+    assert await books.refunds() == 1
 
 
 async def test_two_effects_under_one_key_cannot_be_intended(books: Books) -> None:
