@@ -101,20 +101,20 @@ def attack_service(
     from app.logs import configure
     from app.settings import Settings
     from evals.attack import attack
-    from evals.world import prepared
+    from evals.world import backends, prepared
 
     configure(quiet=True)
 
     async def play() -> dict[str, Any]:
-        settings = Settings.read()
-        shared = await prepared(settings)
-        with progress("Hostile calls", calls) as advance:
+        async with backends(Settings.read()) as settings:
+            shared = await prepared(settings)
+            with progress("Hostile calls", calls) as advance:
 
-            def on_calls(made: int) -> None:
-                for _ in range(made):
-                    advance()
+                def on_calls(made: int) -> None:
+                    for _ in range(made):
+                        advance()
 
-            return await attack(settings, shared, calls, seed, on_calls)
+                return await attack(settings, shared, calls, seed, on_calls)
 
     figures = asyncio.run(play())
     if out is not None:
