@@ -179,7 +179,10 @@ async def _recall_approvals(turn: TurnContext) -> None:
             fingerprint(row.tool, row.arguments) == mark and row.intended_at > approval.requested_at
             for row in turn.start.effects
         )
-        if mark in turn.accepted and not done:
+        asked_here = (
+            approval.turn_id == turn.turn_id and approval.asked_arguments is None
+        )  # this turn still waits for it
+        if mark in turn.accepted and not done and not asked_here:
             turn.approvals.add(mark)
             turn.vouch_for(approval.tool, approval.arguments, f"approval {approval.id}")
 
