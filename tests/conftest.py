@@ -21,6 +21,16 @@ hypothesis_settings.register_profile("untimed", deadline=None)  # how busy the m
 hypothesis_settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With MATRIX_SHARE=N every N-th test of the matrices is run: what a change has to pass within its time."""
+    share = int(os.environ.get("MATRIX_SHARE", "1"))
+    matrix = [item for item in items if item.get_closest_marker("matrix")]
+    left_out = {id(item) for number, item in enumerate(matrix) if number % share}
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
+        items[:] = [item for item in items if id(item) not in left_out]
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _only_our_settings() -> None:
     """A developer's own settings must not leak into a test."""
