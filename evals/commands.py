@@ -124,6 +124,91 @@ def attack_service(
     raise typer.Exit(1 if figures["unauthorised_effects"] or figures["leaks"] or figures["false_promises"] else 0)
 
 
+@commands.command("calibrate")
+def calibrate_confidence(
+    recorded: Annotated[Path, typer.Argument(help="Recordings with `outcome.correct`, one JSON line each.")],
+    out: Annotated[Path, typer.Option(help="Folder for confidence.json.")],
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Learn from recordings of any system which conversations were handled right; judged by group, out of fold."""
+    from app.commands.output import progress
+    from evals.calibration.calibrate import REPEATS, CannotCalibrate, calibrate
+    from evals.calibration.model import save
+    from evals.recordings import load_recordings
+
+    recordings, refused = load_recordings(recorded)
+    if not recordings:
+        raise BadInput(str(refused[0]) if refused else f"{recorded}: holds no recording")
+    try:
+        with progress("Cross-validating", REPEATS) as advance:
+            found = calibrate(recordings, seed, advance)
+    except CannotCalibrate as error:
+        raise BadInput(f"{recorded}: {error}") from None
+    refusals = [str(line) for line in refused]
+    model = save(found.model, found.figures, out)
+    document = {"model": model, **found.figures, "refused_lines": refusals, "tickets": found.tickets}
+    emit(document, as_json, "\n".join([*_calibration_lines(found.figures), *_refused(refusals), f"model: {out}"]))
+
+
+@commands.command("score")
+def score_recordings(
+    recorded: Annotated[Path, typer.Argument(help="Recordings, one JSON line each.")],
+    model: Annotated[Path, typer.Option(help="What `eval calibrate --out` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Tell how likely each recorded conversation was handled right."""
+    from evals.calibration.calibrate import score
+    from evals.calibration.model import UnusableArtefact, load
+    from evals.recordings import load_recordings
+
+    try:
+        fitted, name = load(model)
+    except UnusableArtefact as error:
+        raise BadInput(str(error)) from None
+    recordings, refused = load_recordings(recorded)
+    if not recordings:
+        raise BadInput(str(refused[0]) if refused else f"{recorded}: holds no recording")
+    refusals = [str(line) for line in refused]
+    document = {"model": name, "refused_lines": refusals, **score(recordings, fitted)}
+    lines = [f"{ticket['p_correct']:.1f}  {ticket['id']}" for ticket in document["tickets"]]
+    if document["with_outcome"]:
+        lines.append(f"AUROC {document['auroc']}, calibration error {document['calibration_error']}")
+    emit(document, as_json, "\n".join([*lines, *_refused(refusals)]))
+
+
+def _calibration_lines(figures: dict[str, Any]) -> list[str]:
+    repeats, unrounded = figures["repeats"], figures["unrounded"]
+    low, high = figures["auroc_interval"]
+    lines = [
+        f"{figures['recordings']} recordings in {figures['groups']} groups, {figures['correct']:.0%} right; "
+        f"{figures['folds']} folds by group, {repeats['auroc']['repeats']} times over",
+        f"AUROC {figures['auroc']:.3f} (other groups: {low:.2f} to {high:.2f}); one cross-validation "
+        f"{repeats['auroc']['mean']:.3f} ± {repeats['auroc']['sd']:.3f}, unrounded {unrounded['auroc']:.3f}",
+        f"calibration error {figures['calibration_error']:.3f} (10 bins of equal mass, equal probabilities in one bin; "
+        f"a perfect forecaster: {figures['calibration_error_by_chance']:.3f}); one cross-validation "
+        f"{repeats['calibration_error']['mean']:.3f} ± {repeats['calibration_error']['sd']:.3f}",
+    ]
+    lines += [
+        f"  said {row['p_correct']:.2f}, was right {row['correct']:.2f} ({row['tickets']} tickets)"
+        for row in figures["bins"]
+    ]
+    for rule in figures["risk_control"]:
+        alone = "nothing alone"
+        if rule["threshold"] is not None:
+            alone = f"alone from {rule['threshold']:.1f} on ({rule['accepted']} tickets, {rule['wrong']} of them wrong)"
+        lines.append(
+            f"at most {rule['alpha']:.0%} wrong with {1 - rule['delta']:.0%} certainty: {alone}; exceeded in "
+            f"{rule['splits']['exceeded']:.1%} of {rule['splits']['splits']} splits by ticket, "
+            f"{rule['splits_by_group']['exceeded']:.1%} by group"
+        )
+    return lines
+
+
+def _refused(lines: list[str]) -> list[str]:
+    return [f"refused {line}" for line in lines]
+
+
 @commands.command("agentdojo")
 def agentdojo(
     suite: Annotated[str, typer.Option(help="banking, workspace or all.")] = "all",
