@@ -1,0 +1,1 @@
+"""How likely a recorded conversation was handled right, told from the conversation alone."""
