@@ -21,6 +21,7 @@ from records.conversation import Conversation, Disposition, Message, Role, tell
 from records.effect import EffectRecord, EffectState
 from records.handoff import Handoff
 from records.identifiers import new_id
+from records.parked import end_parked, left_to
 from records.transcript import text_digest
 from records.turn import Turn
 from tools.errors import ToolError
@@ -129,6 +130,7 @@ async def _to_people(
     if has_it is None:
         due = queue.due(now, queue.first_response_minutes)
         handoff = _handoff(turn, row, found, queue_name, detail, due, now)
+        left_to(handoff, await end_parked(session, conversation, now))
         session.add(handoff)
         await _take(session, conversation, now)
     else:
