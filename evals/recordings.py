@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 
-from evals.tickets import Refusal
+from evals.tickets import Refusal, load_lines
 
 
 class RecordedCall(BaseModel):
@@ -64,35 +64,4 @@ class Recording(BaseModel):
 
 def load_recordings(path: Path) -> tuple[list[Recording], list[Refusal]]:
     """The recordings of the file, and the lines that were refused. Raises `OSError`."""
-    recordings: list[Recording] = []
-    refusals: list[Refusal] = []
-    seen: dict[str, str] = {}
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if not line.strip():
-            continue
-        place = f"{path} line {number}"
-        recording = _recording(line, place)
-        if isinstance(recording, Refusal):
-            refusals.append(recording)
-        elif recording.id in seen:
-            refusals.append(Refusal(place, f"id: {recording.id!r} stands in {seen[recording.id]} already"))
-        elif not any(message.role == "customer" for message in recording.messages):
-            refusals.append(Refusal(place, "messages: none is the customer's"))
-        else:
-            seen[recording.id] = place
-            recordings.append(recording)
-    return recordings, refusals
-
-
-def _recording(line: bytes, place: str) -> Recording | Refusal:
-    try:
-        return Recording.model_validate(json.loads(line))
-    except UnicodeDecodeError as error:
-        return Refusal(place, f"not UTF-8 at byte {error.start}")
-    except json.JSONDecodeError as error:
-        return Refusal(place, f"not valid JSON: {error.msg} at column {error.colno}")
-    except RecursionError:
-        return Refusal(place, "not usable JSON: nested too deeply")
-    except ValidationError as error:
-        first = error.errors()[0]
-        return Refusal(place, f"{'.'.join(map(str, first['loc'])) or 'ticket'}: {first['msg']}")
+    return load_lines([path], Recording.model_validate)

@@ -1,10 +1,11 @@
 """Recorded tickets: one JSON line each. A line that cannot be used is refused with its number and field."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -88,34 +89,60 @@ class Refusal:
         return f"{self.place}: {self.problem}"
 
 
+class Spoken(Protocol):
+    """What tickets and other recordings have in common."""
+
+    @property
+    def id(self) -> str:
+        """Its name; no two may have the same."""
+        ...
+
+    @property
+    def messages(self) -> Sequence[Any]:
+        """What was said, each with its `role`."""
+        ...
+
+
+T = TypeVar("T", bound=Spoken)
+
+
 def load_tickets(paths: list[Path]) -> tuple[list[Ticket], list[Refusal]]:
-    """All tickets of the files, and the lines that were refused. Raises `FileNotFoundError`."""
-    tickets: list[Ticket] = []
+    """All tickets of the files, and the lines that were refused. Raises `OSError`."""
+    return load_lines(paths, Ticket.model_validate)
+
+
+def load_lines(paths: list[Path], read: Callable[[Any], T]) -> tuple[list[T], list[Refusal]]:
+    """What `read` makes of each line's JSON value, and the lines that were refused. Raises `OSError`."""
+    loaded: list[T] = []
     refusals: list[Refusal] = []
     seen: dict[str, str] = {}
     for path in paths:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
             if not line.strip():
                 continue
             place = f"{path} line {number}"
-            ticket = _ticket(line, place)
-            if isinstance(ticket, Refusal):
-                refusals.append(ticket)
-            elif ticket.id in seen:
-                refusals.append(Refusal(place, f"id {ticket.id!r} stands in {seen[ticket.id]} already"))
-            elif not ticket.customer_messages:
+            one = _read(line, place, read)
+            if isinstance(one, Refusal):
+                refusals.append(one)
+            elif one.id in seen:
+                refusals.append(Refusal(place, f"id: {one.id!r} stands in {seen[one.id]} already"))
+            elif not any(message.role == "customer" for message in one.messages):
                 refusals.append(Refusal(place, "messages: none is the customer's"))
             else:
-                seen[ticket.id] = place
-                tickets.append(ticket)
-    return tickets, refusals
+                seen[one.id] = place
+                loaded.append(one)
+    return loaded, refusals
 
 
-def _ticket(line: str, place: str) -> Ticket | Refusal:
+def _read(line: bytes, place: str, read: Callable[[Any], T]) -> T | Refusal:
     try:
-        return Ticket.model_validate(json.loads(line))
+        return read(json.loads(line))
+    except UnicodeDecodeError as error:
+        return Refusal(place, f"not UTF-8 at byte {error.start}")
     except json.JSONDecodeError as error:
         return Refusal(place, f"not valid JSON: {error.msg} at column {error.colno}")
+    except RecursionError:
+        return Refusal(place, "not usable JSON: nested too deeply")
     except ValidationError as error:
         first = error.errors()[0]
         return Refusal(place, f"{'.'.join(map(str, first['loc'])) or 'ticket'}: {first['msg']}")

@@ -172,7 +172,7 @@ class Transcript:
             if level is not None:
                 conversation.level = level
             earlier = await _window(session, conversation_id) if begin else []
-            message = _add_message(session, conversation, Role.CUSTOMER, text, now, client_message_id=client_message_id)
+            message = add_message(session, conversation, Role.CUSTOMER, text, now, client_message_id=client_message_id)
             event = {"message": message.id, "role": Role.CUSTOMER.value, "sha256": text_digest(text)}
             audit.append(session, conversation, [("message", event)], now)
             start = await self._begin(session, conversation, [*earlier, message], now) if begin else None
@@ -185,7 +185,7 @@ class Transcript:
         async with self.database.write() as session:
             conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
             now = self.clock()
-            message = _add_message(session, conversation, Role.REPRESENTATIVE, text, now, author=author)
+            message = add_message(session, conversation, Role.REPRESENTATIVE, text, now, author=author)
             message.turn_id = turn_id
             event = {"message": message.id, "role": "representative", "author": author, "sha256": text_digest(text)}
             audit.append(session, conversation, [("message", event)], now)
@@ -266,13 +266,7 @@ class Transcript:
                 raise UnknownConversation(conversation_id)
             if conversation.handled_by == "person":
                 raise TurnTaken(conversation_id)
-            running = (col(Turn.conversation_id) == conversation_id, col(Turn.state) == "running")
-            await session.execute(update(Turn).where(*running).values(state="superseded", finished_at=now))
-            conversation.turn_id = conversation.lease_owner = conversation.lease_until = None
-            conversation.handled_by, conversation.disposition = "person", Disposition.ESCALATED
-            conversation.frame = {}
-            left_to(handoff, await end_parked(session, conversation, now))
-            session.add(handoff)
+            await give_to_person(session, conversation, handoff, now)
             seen = {"handoff_id": handoff.id, "state": handoff.state, "queue": handoff.queue}
             session.add(tell(conversation, "handoff", seen, now))
             event = {"handoff": handoff.id, "action": "take_over", "by": handoff.claimed_by, "queue": handoff.queue}
@@ -357,7 +351,7 @@ class Transcript:
                 for position, step in enumerate(end.steps, 1)
             )
             if end.reply:
-                message = _add_message(
+                message = add_message(
                     session, conversation, Role.AGENT, end.reply, now, turn_id=end.turn_id, citations=end.citations
                 )
                 end.audit.append(
@@ -401,6 +395,14 @@ class Transcript:
         )
         async with self.database.read() as session:
             return list(dict.fromkeys(await session.scalars(parked.order_by(col(Turn.id)))))
+
+    async def said_since(self, conversation_id: str, number: int) -> list[str]:
+        """What the customer wrote after the message of this number, oldest first."""
+        later = select(Message.text).where(
+            Message.conversation_id == conversation_id, Message.role == Role.CUSTOMER, Message.number > number
+        )
+        async with self.database.read() as session:
+            return list(await session.scalars(later.order_by(col(Message.number))))
 
     async def waiting_approvals(self, conversation_id: str) -> list[Approval]:
         """What waits for a decision in a conversation, oldest first."""
@@ -461,6 +463,17 @@ async def _update_offers(session: AsyncSession, offers: Sequence[Offer]) -> None
         await session.execute(update(Offer).where(col(Offer.id) == offer.id).values(**values))
 
 
+async def give_to_person(session: AsyncSession, conversation: Conversation, handoff: Handoff, now: datetime) -> None:
+    """Make a conversation that is held for writing a person's: a turn that runs ends without word, and none begins."""
+    running = (col(Turn.conversation_id) == conversation.id, col(Turn.state) == "running")
+    await session.execute(update(Turn).where(*running).values(state="superseded", finished_at=now))
+    conversation.turn_id = conversation.lease_owner = conversation.lease_until = None
+    conversation.handled_by, conversation.disposition = "person", Disposition.ESCALATED
+    conversation.frame = {}
+    left_to(handoff, await end_parked(session, conversation, now))
+    session.add(handoff)
+
+
 def held_elsewhere(conversation: Conversation, now: datetime) -> bool:
     """Whether another living process carries on a turn of this conversation."""
     return conversation.lease_owner != process_name() and not _lease_is_free(conversation, now)
@@ -472,7 +485,7 @@ def _lease_is_free(conversation: Conversation, now: datetime) -> bool:
     return owner_is_gone(conversation.lease_owner)
 
 
-def _add_message(
+def add_message(
     session: AsyncSession,
     conversation: Conversation,
     role: Role,
@@ -592,5 +605,7 @@ __all__ = [
     "TurnStart",
     "TurnTaken",
     "UnknownConversation",
+    "add_message",
+    "give_to_person",
     "held_elsewhere",
 ]

@@ -61,7 +61,7 @@ async def await_approval(state: TurnState, runtime: Runtime[TurnContext]) -> Com
         marks = {fingerprint(call["tool"], call["arguments"]) for call in calls}
         turn.approvals = marks
         known = {fingerprint(offer.tool, offer.arguments): offer for offer in turn.start.offers}
-        if _doubted(turn):
+        if await _doubted(turn):
             turn.said.append(templates.reply("system_approval_asks_again", {}))
         else:
             turn.accepted = {mark: known[mark] for mark in marks if mark in known}
@@ -93,11 +93,10 @@ async def thought_better(turn: TurnContext) -> bool:
     return True
 
 
-def _doubted(turn: TurnContext) -> bool:
-    """Whether the customer wrote something since they agreed that may take it back."""
+async def _doubted(turn: TurnContext) -> bool:
+    """Whether the customer wrote something since they agreed that may take it back, however much came after it."""
     agreed = max((message.number for message in turn.start.waiting), default=0)
-    later = [m.text for m in turn.start.messages if m.role == "customer" and m.number > agreed]
-    return any(casts_doubt(text) for text in later)
+    return any(casts_doubt(text) for text in await turn.services.transcript.said_since(turn.conversation_id, agreed))
 
 
 async def _take_up(turn: TurnContext, frame: dict[str, Any] | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from agents.gate.call import fingerprint
 from agents.nodes.finish import finish
 from agents.state import TurnState
 from agents.triage.escalation import Queue
@@ -93,7 +94,9 @@ def _message(
         row.turn_id == turn.turn_id and row.state in (EffectState.VERIFIED, EffectState.UNKNOWN, EffectState.SENT)
         for row in turn.start.effects
     )
+    spoken = [part for part in turn.said if part] if escalation["trigger"] is None else []
     names = {
+        "done": [] if spoken else _done(turn),
         "team": queue.team,
         "because": escalation["because"],
         "open_now": queue.is_open(now),
@@ -102,7 +105,6 @@ def _message(
         "opens": _moment(queue.next_opening(now), now),
         "changed": changed or bool(turn.verified_tools()),
     }
-    spoken = [part for part in turn.said if part] if escalation["trigger"] is None else []
     return "\n\n".join([*spoken, turn.services.templates.reply("system_handoff", names)])
 
 
@@ -119,6 +121,13 @@ def _moment(when: datetime, now: datetime) -> str:
     if when.date() == local_now.date():
         return f"{clock} today"
     return f"{clock} on {when.strftime('%A')}, {when.day} {when.strftime('%B')}"
+
+
+def _done(turn: TurnContext) -> list[str]:
+    """What the customer said yes to in this turn and was done, before something else went to a person."""
+    verified = [row for row in turn.start.effects if row.turn_id == turn.turn_id and row.state == EffectState.VERIFIED]
+    offers = [turn.accepted.get(fingerprint(row.tool, row.arguments)) for row in reversed(verified)]
+    return [offer.text for offer in offers if offer is not None]
 
 
 def _packet(turn: TurnContext, escalation: dict[str, Any], due: datetime) -> dict[str, Any]:

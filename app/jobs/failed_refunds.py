@@ -10,19 +10,17 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from agents.services import Services
 from records import audit
 from records.audit import AuditEvent
-from records.conversation import Conversation, Disposition, Message, Role, tell
+from records.conversation import Conversation, Message, Role, tell
 from records.effect import EffectRecord, EffectState
 from records.handoff import Handoff
 from records.identifiers import new_id
-from records.parked import end_parked, left_to
-from records.transcript import text_digest
+from records.transcript import add_message, give_to_person, text_digest
 from records.turn import Turn
 from tools.errors import ToolError
 from tools.stripe_billing.events import FailedRefund
@@ -130,9 +128,7 @@ async def _to_people(
     if has_it is None:
         due = queue.due(now, queue.first_response_minutes)
         handoff = _handoff(turn, row, found, queue_name, detail, due, now)
-        left_to(handoff, await end_parked(session, conversation, now))
-        session.add(handoff)
-        await _take(session, conversation, now)
+        await give_to_person(session, conversation, handoff, now)
     else:
         handoff, due = has_it, has_it.due_at
         noted = {"by": "handrail", "at": now.isoformat(), "text": detail}
@@ -150,7 +146,8 @@ async def _to_people(
         "due_clock": due.strftime("%H:%M"),
         "due_on": due.date(),
     }
-    message = _say(session, conversation, services.templates.reply("system_refund_failed", names), now)
+    text = services.templates.reply("system_refund_failed", names)
+    message = add_message(session, conversation, Role.AGENT, text, now)
     seen = {"handoff_id": handoff.id, "state": handoff.state, "queue": handoff.queue}
     session.add(tell(conversation, "handoff", seen, now))
     event = {"handoff": handoff.id, "action": ACTION, "effect": row.id, "queue": handoff.queue}
@@ -201,31 +198,3 @@ def _handoff(
         due_at=due,
         created_at=now,
     )
-
-
-async def _take(session: AsyncSession, conversation: Conversation, now: datetime) -> None:
-    """As when somebody takes a conversation over: a turn that runs ends without word, and no new one begins."""
-    running = (col(Turn.conversation_id) == conversation.id, col(Turn.state) == "running")
-    await session.execute(update(Turn).where(*running).values(state="superseded", finished_at=now))
-    conversation.turn_id = conversation.lease_owner = conversation.lease_until = None
-    conversation.handled_by, conversation.disposition = "person", Disposition.ESCALATED
-    conversation.frame = {}
-
-
-def _say(session: AsyncSession, conversation: Conversation, text: str, now: datetime) -> Message:
-    """What the customer is told, outside any turn."""
-    conversation.messages += 1
-    conversation.updated_at = now
-    message = Message(
-        id=new_id("msg"),
-        conversation_id=conversation.id,
-        episode_id=conversation.episode_id,
-        number=conversation.messages,
-        role=Role.AGENT,
-        text=text,
-        created_at=now,
-    )
-    session.add(message)
-    said = {"message_id": message.id, "role": Role.AGENT.value, "text": text, "author": None, "citations": []}
-    session.add(tell(conversation, "message", said, now))
-    return message

@@ -12,6 +12,7 @@ from app.runtime import Runtime, Shared, running
 from app.settings import Settings
 from records.clock import system_clock
 from records.offer import Approval
+from records.transcript import WINDOW
 from records.turn import Turn
 
 APPROVER = Staff("approver@example.com", "approver")
@@ -100,6 +101,16 @@ async def test_after_words_of_doubt_the_customer_is_asked_again_when_it_is_appro
     assert len(await talk.backend("refunds")) == 1
     await talk.say("yes, do it")
     assert len(await talk.backend("refunds")) == 1
+
+
+async def test_doubt_is_not_forgotten_however_much_is_written_after_it(runtime: Runtime) -> None:
+    talk, approval = await _parked(runtime)
+    await talk.say("hm, not yet please")
+    for _ in range(WINDOW // 2 + 1):
+        await talk.say("how many seats come with the starter plan?")
+    await handoffs.decide_approval(runtime, approval, APPROVER, True, "")
+    assert await talk.backend("refunds") == []
+    assert "ask you once more" in (await talk.record())["messages"][-1]["text"]
 
 
 async def test_a_no_to_something_else_takes_back_nothing(runtime: Runtime) -> None:

@@ -280,7 +280,7 @@ async def test_what_is_interrupted_leaves_nothing_and_the_next_report_does_it_al
     (refund,) = await billed.refunds()
     report = event("refund.failed", await billed.fail(refund["id"]))
     with monkeypatch.context() as patched:
-        patched.setattr(failed_refunds, "_say", None)  # the last thing that is written
+        patched.setattr(failed_refunds, "add_message", None)  # the last thing that is written
         assert (await billed.hear(report)).status_code == 500
     assert await billed.state(effect) == EffectState.VERIFIED
     conversation, handoffs, messages = await billed.came_of_it(effect)
