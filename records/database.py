@@ -40,7 +40,8 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._writer = engine.execution_options(handrail_write=True)
-        # Each query of a reading session sees the latest commit; without BEGIN and ROLLBACK a look-up is one statement.
+        # On Postgres each query of a reading session sees the latest commit, and a look-up is one statement without
+        # BEGIN and ROLLBACK. On SQLite the first query fixes what the session sees.
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._still = engine if self.sqlite else engine.execution_options(isolation_level="REPEATABLE READ")
         # SQLite has one writer at a time: within this process they queue up here instead of polling for its lock.

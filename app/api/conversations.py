@@ -159,9 +159,13 @@ async def read_conversation(conversation_id: str, runtime: Service, caller: Call
 
 
 async def conversation_record(runtime: Runtime, conversation: Conversation, *, whole: bool) -> dict[str, Any]:
-    """A conversation as JSON; `whole` adds turns, steps, decisions, effects, offers, approvals and handoffs."""
+    """A conversation as JSON, all of it as of one moment.
+
+    `whole` adds turns, steps, decisions, effects, offers, approvals and handoffs.
+    """
     ours = lambda table: table.conversation_id == conversation.id  # noqa: E731
-    async with runtime.services.database.read() as session:
+    async with runtime.services.database.snapshot() as session:
+        conversation = await session.get_one(Conversation, conversation.id)
         messages = await session.scalars(select(Message).where(ours(Message)).order_by(col(Message.number)))
         record: dict[str, Any] = {
             "id": conversation.id,

@@ -1,8 +1,14 @@
 """What customers live through: corrections, second thoughts, several matters, questions in between."""
 
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event
 from talking import Talk
 
-from app.runtime import Runtime
+from app.runtime import Runtime, Shared, running
+from app.settings import Settings
 
 
 async def test_a_refund_is_offered_with_the_records_values_and_done_once_after_a_yes(runtime: Runtime) -> None:
@@ -132,3 +138,27 @@ async def test_two_invoices_named_in_one_message_are_both_sent(runtime: Runtime)
     await talk.say("please send me the september and october invoices again")
     sent = [effect["arguments"]["invoice_id"] for effect in (await talk.record())["effects"]]
     assert len(set(sent)) == 2
+
+
+@pytest.mark.postgres
+async def test_a_record_is_of_one_moment_whatever_is_written_while_it_is_read(
+    settings: Settings, shared: Shared, postgres_url: str
+) -> None:
+    on_postgres = settings.model_copy(update={"database_url": postgres_url})
+    async with running(on_postgres, shared=shared, background=False) as runtime:
+        talk = Talk(runtime, "cus_001")
+        await talk.say("how many seats come with the starter plan?")
+        engine, written = runtime.services.database.engine.sync_engine, []
+
+        def meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if "FROM messages" in statement and not written:
+                written.append(statement)
+                with psycopg.connect(postgres_url.replace("+psycopg", "")) as other:
+                    other.execute("UPDATE turns SET state = 'superseded'")
+
+        event.listen(engine, "after_cursor_execute", meanwhile)
+        record = await talk.record()
+        event.remove(engine, "after_cursor_execute", meanwhile)
+        assert written
+        assert [turn["state"] for turn in record["turns"]] == ["finished"]
+        assert [turn["state"] for turn in (await talk.record())["turns"]] == ["superseded"]
