@@ -1,17 +1,15 @@
 """The file that maps tools of MCP servers into this service: its form, and errors that name file, line and field."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
 from jinja2 import Environment, TemplateSyntaxError, meta
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from tools.placed_yaml import Place, PlacedYaml, UnusableFile
 from tools.tool import EffectKind, IdentityLevel
 
-Place = tuple[str | int, ...]
 NAME = r"[a-z][a-z0-9_]*"
 ToolName = Annotated[str, StringConstraints(pattern=rf"^{NAME}\.{NAME}$")]
 Sentence = Annotated[str, StringConstraints(min_length=3, strip_whitespace=True)]
@@ -25,7 +23,7 @@ Source = Annotated[str, StringConstraints(pattern=rf"^(args\.{NAME}|customer|key
 Constant = str | int | bool
 
 
-class McpConfigError(ValueError):
+class McpConfigError(UnusableFile):
     """The file cannot be used; the message names file, line and field and says how to mend it."""
 
 
@@ -266,37 +264,25 @@ class McpForm(Form):
 class McpConfig:
     """A file that was read and checked; nothing was connected yet."""
 
-    def __init__(self, path: Path, form: McpForm, lines: Mapping[Place, int]) -> None:
-        self.path, self.form, self._lines = path, form, lines
+    def __init__(self, file: PlacedYaml, form: McpForm) -> None:
+        self.path, self.form, self._file = file.path, form, file
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises `McpConfigError` for the first thing that cannot be used."""
         try:
-            text = path.read_text(encoding="utf-8")
+            file = PlacedYaml.read(path)
+            config = cls(file, file.as_form(McpForm))
         except FileNotFoundError:
             raise McpConfigError(f"{path}: there is no such file: set HANDRAIL_MCP_CONFIG to one") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise McpConfigError(f"{path}: it cannot be read ({type(error).__name__}): save it as UTF-8 text") from None
-        try:
-            node, content = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise McpConfigError(f"{path}:{line}: this is no YAML: {getattr(error, 'problem', error)}") from None
-        lines = dict(_lines(node, ()))
-        try:
-            config = cls(path, McpForm.model_validate(content), lines)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = tuple(part for part in first["loc"] if part != "[key]")
-            raise McpConfigError(_message(path, lines, place, _mend(first))) from None
+        except UnusableFile as error:
+            raise McpConfigError(str(error)) from None
         config._check_names()
         return config
 
     def problem(self, place: Place, what: str) -> McpConfigError:
         """An error at a place of the file: ``file:line: field: what is wrong``."""
-        return McpConfigError(_message(self.path, self._lines, place, what))
+        return McpConfigError(self._file.told(place, what))
 
     def policy_files(self) -> list[Path]:
         """The Cedar files. Raises `McpConfigError` for one that is not there."""
@@ -331,36 +317,3 @@ class McpConfig:
                         place, f"another tool says that it is of the type {known[attribute]}: agree on one"
                     )
         return entities
-
-
-def _lines(node: yaml.Node | None, place: Place) -> Iterator[tuple[Place, int]]:
-    """The line of every place of a document; of a key rather than of what stands under it."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*place, key.value), key.start_mark.line + 1
-            yield from _lines(value, (*place, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*place, index), value.start_mark.line + 1
-            yield from _lines(value, (*place, index))
-
-
-def _message(path: Path, lines: Mapping[Place, int], place: Place, what: str) -> str:
-    found = place
-    while found and found not in lines:
-        found = found[:-1]
-    field = ".".join(map(str, place))
-    return f"{path}:{lines.get(found, 1)}: {field}: {what}" if field else f"{path}:{lines.get(found, 1)}: {what}"
-
-
-def _mend(error: Mapping[str, Any]) -> str:
-    """What is wrong and what to do, for the errors that files have mostly."""
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return "there is no such field: remove it or correct its name"
-    if kind == "missing":
-        return "it is missing: add it"
-    message = re.sub(r"^Value error, ", "", str(error["msg"]))
-    if kind == "string_pattern_mismatch":
-        return f"it must match {error['ctx']['pattern']}: correct it"
-    return message if kind == "value_error" else f"{message}: correct it"
