@@ -20,7 +20,7 @@ QUOTED = 90.0
 
 _PLAIN = frozenset(
     """
-    about above account accounts actually afraid after all already also although always among and another any
+    about above account accounts actually afraid after all already also although among and another any
     anything apologies apologise are around ask asked asks because been before being below best between both but can
     cannot chat check checked clear company conversation could currently customer date dates day days dear details
     did different does doing down during each earlier either else enough entry especially eur even every exactly
@@ -28,7 +28,7 @@ _PLAIN = frozenset(
     have having hello help helpful her here hers him his how however idea including inconvenience information
     instead into invoice invoices item items its itself just kind know last later latest let like list listed lists
     little long look looked looking looks make many matter matters may mean means might minute moment month
-    monthly months more most much must name named names near need needs neither never next nice nor not note nothing
+    monthly months more most much must name named names near need needs neither next nice nor not note nothing
     number numbers off often once one only open option options order other otherwise our out over overview own
     page part particular per perhaps period plan plans please point possible precisely present question questions
     quite rather read reason records regarding regards request requests right same say says seat seats see seen
@@ -37,7 +37,7 @@ _PLAIN = frozenset(
     those though through time times today together too total towards trouble twice type under understand
     unfortunately unless until upon usage usd use used useful user users using usual usually various very via wait
     want wants was way welcome well were what when where whether which while who whom whose why will wish with
-    within without wonder word words would write writing written wrote year years yes yet you your yourself
+    within wonder word words would write writing written wrote year years yes yet you your yourself
     """.split()
 )
 """Words that promise nothing and tell nothing: a statement made of these alone is harmless."""
@@ -47,9 +47,9 @@ _WEIGHTY = re.compile(
     r"promis|approv|grant|gave|give|admin|remov|delet|destro|creat|provision|unlock|restor|reactivat|activat|upgrad|"
     r"downgrad|switch|mov|transfer|pass|forward|escalat|hand|connect|assign|send|sent|mail|email|post|add|buy|bought|"
     r"reset|chang|fix|resolv|solv|sort|settl|confirm|book|start|stop|free|entitl|owe|legal|lawyer|manager|supervis|"
-    r"colleague|team|person|human|specialist|expert|ticket|case|(?:now|made|sum|whole)$)",
+    r"colleague|team|person|human|specialist|expert|ticket|case|(?:now|made|sum|whole|always|never|without)$)",
 )
-"""Stems that tell of an outcome: that the customer used them makes them no truer."""
+"""Stems that tell of an outcome or of a rule: that the customer used them makes them no truer."""
 
 _ASKS = re.compile(
     r"^\W*(?:(?:ok(?:ay)?|so|and|also|otherwise|please|thanks?|thank you|sorry|hello|hi|well|sure)\W+)*"
