@@ -1,7 +1,7 @@
 """A document's Markdown into passages: cut where its structure cuts, never in the middle of a sentence if avoidable."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
@@ -9,6 +9,9 @@ SEPARATOR = " > "
 MAX_WORDS = 150
 MIN_WORDS = 110
 """A section shorter than this shares its passage with the next one."""
+WINDOW_MAX_WORDS = 60
+WINDOW_MIN_WORDS = 30
+"""The same two for the windows that a passage is embedded in."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class Chunk:
     heading: str
     """The headings that the text stands under, outermost first, joined by " > "; empty outside of any."""
     ordinal: int
+    windows: "tuple[Chunk, ...]" = ()
+    """The same text in smaller pieces. Each is embedded on its own: a vector says one thing better than many."""
 
     def in_context(self, title: str) -> str:
         """What is embedded and searched: the text below the document's title and the headings that it does not show."""
@@ -42,12 +47,17 @@ class _Block:
 def chunks_of(markdown: str, max_words: int = MAX_WORDS, min_words: int = MIN_WORDS) -> list[Chunk]:
     """Passages of at most about `max_words`; paragraphs, list items and tables stay whole where they fit."""
     chunks: list[Chunk] = []
-    for group in _grouped(_split_long(_blocks(markdown), max_words), max_words, min_words):
-        text = "\n".join(block.text for block in group).strip()
-        if text:
-            path = next((block.path for block in group if not block.is_heading), group[-1].path)
-            chunks.append(Chunk(text, SEPARATOR.join(path), len(chunks)))
+    for group in _grouped(_blocks(markdown), max_words, min_words):
+        windows = [_chunk(inner, n) for n, inner in enumerate(_grouped(group, WINDOW_MAX_WORDS, WINDOW_MIN_WORDS))]
+        chunk = _chunk(group, len(chunks), tuple(window for window in windows if window.text))
+        if chunk.text:
+            chunks.append(chunk)
     return chunks
+
+
+def _chunk(group: "list[_Block]", ordinal: int, windows: tuple[Chunk, ...] = ()) -> Chunk:
+    path = next((block.path for block in group if not block.is_heading), group[-1].path)
+    return Chunk("\n".join(block.text for block in group).strip(), SEPARATOR.join(path), ordinal, windows)
 
 
 def _blocks(markdown: str) -> Iterator[_Block]:
@@ -76,7 +86,7 @@ def _blocks(markdown: str) -> Iterator[_Block]:
             yield _Block(text, tuple(words for _, words in path if words), start in headings)
 
 
-def _split_long(blocks: Iterator[_Block], max_words: int) -> Iterator[_Block]:
+def _split_long(blocks: Iterable[_Block], max_words: int) -> Iterator[_Block]:
     for block in blocks:
         if block.words <= max_words:
             yield block
@@ -104,10 +114,10 @@ def _pieces(text: str, max_words: int) -> Iterator[str]:
         yield "\n".join(held)
 
 
-def _grouped(blocks: Iterator[_Block], max_words: int, min_words: int) -> Iterator[list[_Block]]:
+def _grouped(blocks: Iterable[_Block], max_words: int, min_words: int) -> Iterator[list[_Block]]:
     """Neighbouring blocks that make one passage. A heading opens a passage, or stands in one; it never ends one."""
     held: list[_Block] = []
-    for block in blocks:
+    for block in _split_long(blocks, max_words):
         count = sum(b.words for b in held)
         opens_section = block.is_heading and held and not held[-1].is_heading and count >= min_words
         if opens_section or (held and count + block.words > max_words):

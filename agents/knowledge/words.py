@@ -1,4 +1,4 @@
-"""Search by words: BM25 over passages, and how much of a question's wording a passage covers."""
+"""Search by words: BM25 over passages."""
 
 import re
 from collections.abc import Sequence
@@ -17,11 +17,22 @@ STOPWORDS = frozenset(
     well were what what's when where which while who why will with won't wonder wondering would yes you your""".split()
 )
 
+SENTENCES = 2
+SENTENCE_WORDS = 4
+"""How many sentences of a question are searched on their own, and from how many meaningful words on."""
+
 
 def words_of(text: str) -> list[str]:
     """The words that carry meaning, lower case and without the plural's s (the S-stemmer of Harman 1991)."""
     found = re.findall(r"[^\W_]+(?:['’][^\W_]+)?", text.lower())
     return [_singular(word) for word in found if word.replace("’", "'") not in STOPWORDS]
+
+
+def telling_sentences(question: str) -> list[str]:
+    """The sentences that say most, where several say something: one of them may be a request of its own."""
+    sentences = [(len(set(words_of(text))), text) for text in re.split(r"(?<=[.!?])\s+|\n+", question)]
+    telling = [(words, text.strip()) for words, text in sentences if words >= SENTENCE_WORDS]
+    return [text for _, text in sorted(telling, key=lambda pair: -pair[0])[:SENTENCES]] if len(telling) > 1 else []
 
 
 def _singular(word: str) -> str:
@@ -41,27 +52,16 @@ class WordIndex:
         import bm25s
 
         tokens = [words_of(text) for text in texts]
-        self._vocabularies = [frozenset(words) for words in tokens]
+        self._known = frozenset(word for words in tokens for word in words)
+        self._passages = len(tokens)
         self._ranker: bm25s.BM25 | None = None
         if any(tokens):
             self._ranker = bm25s.BM25(k1=1.2, b=0.75)
             self._ranker.index(tokens, show_progress=False)
-        known, counts = np.unique([word for words in self._vocabularies for word in words], return_counts=True)
-        self._documents_with = dict(zip(known.tolist(), counts.tolist(), strict=True))
 
     def scores(self, question: str) -> NDArray[np.float32]:
         """One BM25 score per passage; 0 where no word is shared."""
-        asked = [word for word in words_of(question) if word in self._documents_with]
+        asked = [word for word in words_of(question) if word in self._known]
         if self._ranker is None or not asked:
-            return np.zeros(len(self._vocabularies), dtype=np.float32)
+            return np.zeros(self._passages, dtype=np.float32)
         return np.asarray(self._ranker.get_scores(asked), dtype=np.float32)
-
-    def coverage(self, question: str, passage: int) -> float:
-        """The share (0 to 1) of the question's words that the passage has; a rare word counts for more."""
-        asked = set(words_of(question))
-        weights = {
-            word: np.log(1 + len(self._vocabularies) / (1 + self._documents_with.get(word, 0))) for word in asked
-        }
-        total = sum(weights.values())
-        shared = sum(weight for word, weight in weights.items() if word in self._vocabularies[passage])
-        return float(shared / total) if total else 0.0

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from langgraph.runtime import Runtime
 
+from agents.knowledge.followup import standalone
+from agents.knowledge.passage import Passage
 from agents.nodes.triage import FEW_WORDS
 from agents.procedures.run import RELEVANT
 from agents.state import TurnState
@@ -29,13 +31,7 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     turn.status("Looking in our documentation")
     with turn.stage("retrieve"):
         audiences = audiences_for(str(turn.facts.get("plan", "")), turn.start.conversation.level)
-        query = _query(turn)
-        passages, relevance = await turn.services.search(query, audiences)
-        if relevance < RELEVANT and (matter := _matter(turn)):
-            about = f"{matter}: {query}"
-            passages_about, relevance_about = await turn.services.search(about, audiences)
-            if relevance_about > relevance:
-                query, passages, relevance = about, passages_about, relevance_about
+        query, passages, relevance = await _first_relevant(turn, audiences)
         turn.brief = replace(brief, passages=tuple(passages), relevance=relevance)
         turn.evidence.knowledge_texts += [(passage.document_id, passage.text) for passage in passages]
         turn.step(
@@ -47,8 +43,31 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     return {}
 
 
-def _query(turn: TurnContext) -> str:
-    """The customer's question: what they wrote before they were asked which matter it is, where they now say which."""
+async def _first_relevant(turn: TurnContext, audiences: frozenset[str]) -> tuple[str, list[Passage], float]:
+    """The first way to put the question that finds something relevant; else the one that comes nearest to it."""
+    best: tuple[str, list[Passage], float] = ("", [], -1.0)
+    for query in _queries(turn):
+        passages, relevance = await turn.services.search(query, audiences)
+        if relevance > best[2]:
+            best = query, passages, relevance
+        if relevance >= RELEVANT:
+            break
+    return best
+
+
+def _queries(turn: TurnContext) -> list[str]:
+    """The customer's question with what it leans on, on its own, and as one about the matter under way."""
+    question = _question(turn)
+    start = turn.start
+    before = [m for m in start.messages if m.role == "customer" and m.episode_id == start.turn.episode_id]
+    earlier = [m.text for m in before if m.turn_id != start.turn.id]
+    matter = _matter(turn)
+    about = [f"{matter}: {question}"] if matter else []
+    return list(dict.fromkeys([standalone(question, earlier), question, *about]))
+
+
+def _question(turn: TurnContext) -> str:
+    """What they wrote before they were asked which matter it is, where they now say which."""
     before = turn.frame.clarified_words if turn.frame.clarifying else ""
     return before if before and len(turn.text.split()) <= FEW_WORDS else turn.text
 

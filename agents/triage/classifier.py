@@ -20,7 +20,7 @@ from agents.triage.spelling import Spelling
 if TYPE_CHECKING:
     from scipy import sparse
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 RANKED = 5
@@ -29,6 +29,8 @@ MAX_EXAMPLES = 20_000  # the fit holds a square matrix over the examples: 1.6 GB
 SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their cosine distance
 LEXICAL_WEIGHT = 0.5
 RIDGE = 0.2
+SCARCITY = 0.25  # what an intent's output gains for each factor e by which it has fewer examples than ...
+SCARCE = 0.5  # ... this share of the mean
 NEIGHBOURS = 3
 CLEAREST = 0.25  # weight of the clearest sentence of a long message beside the whole
 TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
@@ -65,7 +67,9 @@ class IntentClassifier:
 
     One kernel is Gaussian in the distance of the embeddings, the other the cosine of tf-idf vectors. The leave-one-out
     outputs exist in closed form (Rifkin and Lippert 2007): they set the softmax temperature (Guo et al. 2017) and the
-    scale of the out-of-scope score without any folds, so a dozen examples per intent are enough.
+    scale of the out-of-scope score without any folds, so a dozen examples per intent are enough. How many examples
+    there are of an intent says little of how often customers mean it, so outputs are adjusted for that (logit
+    adjustment, Menon et al. 2021): an intent that appeared lately is found among those with many examples.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class IntentClassifier:
         self._words = words
         self._words_by_term = words.T.tocsr()
         self._weights = weights
+        self._scarcity = _scarcity(classes, len(labels))
         self._calibration = calibration
 
     @classmethod
@@ -112,6 +117,7 @@ class IntentClassifier:
         cosines = vectors @ vectors.T
         kernel = _kernel(cosines, lexical_cosines(words, words.T.tocsr()))
         weights, held_out = _least_squares(kernel, classes, len(names))
+        held_out += _scarcity(classes, len(names))
         np.fill_diagonal(cosines, -1.0)  # an example is not its own neighbour
         foreign = _foreignness(held_out, cosines, classes)
         calibration = Calibration.fit(held_out, classes, foreign)
@@ -131,7 +137,8 @@ class IntentClassifier:
         pieces = list(dict.fromkeys([*cores, *chain.from_iterable(sentences)]))
         cosines = self._embedder.embed(pieces) @ self._vectors.T
         words = self._lexical.transform(pieces)
-        outputs = _kernel(cosines, lexical_cosines(words, self._words_by_term)) @ self._weights
+        kernel = _kernel(cosines, lexical_cosines(words, self._words_by_term))
+        outputs = kernel @ self._weights + self._scarcity
         row = {piece: i for i, piece in enumerate(pieces)}
         whole, parts = [row[core] for core in cores], [[row[s] for s in those] for those in sentences]
         near = np.array([cosines[[i, *those]].max(axis=0) for i, those in zip(whole, parts, strict=True)])
@@ -147,7 +154,7 @@ class IntentClassifier:
         return IntentPrediction(ranking[0][0], ranking[0][1], ranking, float(out_of_scope), ranking[0][1] - second)
 
     def save(self, folder: Path) -> None:
-        """Writes manifest.json and arrays.npz into the folder; nothing in them is executable."""
+        """Writes arrays.npz into the folder and, last, manifest.json; nothing in them is executable."""
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {
             "classes": self._classes,
@@ -189,6 +196,8 @@ class IntentClassifier:
                 words = sparse.csr_array(parts, shape=(len(arrays["classes"]), lexical.dimension))
                 fitted = (arrays["classes"], arrays["vectors"], lexical, words, arrays["weights"])
                 calibration = Calibration(**manifest["calibration"])
+                if arrays["weights"].shape != (len(arrays["vectors"]), len(manifest["labels"])):
+                    raise UnusableModel(path, "holds other labels or examples than its manifest")
                 spelling = Spelling(manifest["vocabulary"], english_words())
                 return cls(embedder, spelling, manifest["labels"], *fitted, calibration, manifest["training_hash"])
         except (OSError, KeyError, TypeError, ValueError) as error:
@@ -242,6 +251,13 @@ def _with_clearest(whole: Matrix, sentences: Matrix) -> Matrix:
 
 def _kernel(cosines: Matrix, lexical: Matrix) -> Matrix:
     return np.exp(SHARPNESS * (cosines - 1)) + LEXICAL_WEIGHT * lexical
+
+
+def _scarcity(classes: NDArray[np.int32], width: int) -> Matrix:
+    """What is added to the output of each label: nothing, unless it has far fewer examples than others."""
+    counts = np.bincount(classes, minlength=width)
+    gain = SCARCITY * np.log(SCARCE * counts.mean() / np.maximum(counts, 1))
+    return np.maximum(gain, 0).astype(np.float32)
 
 
 def _least_squares(kernel: Matrix, classes: NDArray[np.int32], width: int) -> tuple[Matrix, Matrix]:

@@ -1,4 +1,4 @@
-"""How good the intent classifier is on labelled messages: accuracy, cross-validated too, latency, out of scope."""
+"""How good the intent classifier is on labelled messages: accuracy, latency, out of scope, intents that come later."""
 
 import json
 import time
@@ -13,6 +13,8 @@ from agents.triage.classifier import IntentClassifier
 
 SLIP = 0.05  # the share of out-of-scope messages that may pass as in scope
 TIMED_MESSAGES = 200
+HELD_OUT = 5
+"""One message in so many judges what was learnt from the others."""
 
 
 class BadExample(Exception):
@@ -56,6 +58,22 @@ class Evaluation:
     """Share of in-scope messages that score over the threshold under which 5 % of the out-of-scope ones stay."""
 
 
+@dataclass(frozen=True)
+class Drift:
+    """What becomes of accuracy (0 to 1) when intents appear that the start did not know: means over several draws."""
+
+    new_accuracy: float
+    """On messages of the new intents, once some examples of each are learnt."""
+    new_accuracy_worst: float
+    """The same in the worst draw."""
+    old_accuracy_before: float
+    """On messages of the other intents, before the new ones were learnt."""
+    old_accuracy_after: float
+    old_loss_worst: float
+    """By how much the other intents lost in the worst draw; negative where they gained in all."""
+    draws: int
+
+
 def read_examples(path: Path, *, labelled: bool = True) -> list[Example]:
     """One JSON object a line with `text` and, where `labelled`, `intent`; blank lines are passed over.
 
@@ -93,18 +111,65 @@ def cross_validate(
     if folds < 2 or len(examples) < folds:
         raise ValueError(f"{len(examples)} examples cannot be split into {folds} folds (2 or more are needed)")
     fold = _stratified(examples, folds, seed)
-    right = 0
+    right = 0.0
     for k in range(folds):
         if progress:
             progress(k, folds)
         train = [example for example, of in zip(examples, fold, strict=True) if of != k]
         held_out = [example for example, of in zip(examples, fold, strict=True) if of == k]
-        machine = IntentClassifier.fit([e.text for e in train], [e.intent for e in train], embedder)
-        predictions = machine.predict_many([e.text for e in held_out])
-        right += sum(p.intent == e.intent for p, e in zip(predictions, held_out, strict=True))
+        right += _accuracy(_fitted(train, embedder), held_out) * len(held_out)
     if progress:
         progress(folds, folds)
     return CrossValidation(right / len(examples), folds)
+
+
+def drift(
+    examples: Sequence[Example],
+    embedder: Embedder,
+    new: int = 10,
+    shown: int = 20,
+    draws: int = 3,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Drift:
+    """Lets `new` intents, drawn at random, appear after the start, with `shown` labelled examples of each.
+
+    A fifth of the messages is held out for the judgement. Both machines are fitted anew, as the product does when it
+    learns. Raises ValueError where fewer than two old intents would be left, or nothing new is drawn.
+    """
+    intents = sorted({example.intent for example in examples})
+    if new < 1 or shown < 1 or draws < 1 or new > len(intents) - 2:
+        raise ValueError(f"{new} new intents with {shown} examples cannot be drawn {draws} times from {len(intents)}")
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[float, float, float]] = []
+    for draw in range(draws):
+        if progress:
+            progress(draw, draws)
+        later = set(rng.choice(intents, new, replace=False))
+        fold = _stratified(examples, HELD_OUT, seed + draw)
+        train = [example for example, of in zip(examples, fold, strict=True) if of]
+        judged = [example for example, of in zip(examples, fold, strict=True) if not of]
+        shuffled = [train[i] for i in rng.permutation(len(train))]
+        start = [e for e in shuffled if e.intent not in later]
+        arrived = [e for name in sorted(later) for e in [e for e in shuffled if e.intent == name][:shown]]
+        old_ones, new_ones = [e for e in judged if e.intent not in later], [e for e in judged if e.intent in later]
+        taught = _fitted([*start, *arrived], embedder)
+        before = _accuracy(_fitted(start, embedder), old_ones)
+        rows.append((_accuracy(taught, new_ones), before, _accuracy(taught, old_ones)))
+    if progress:
+        progress(draws, draws)
+    on_new, before, after = np.array(rows).T
+    means = (float(on_new.mean()), float(on_new.min()), float(before.mean()), float(after.mean()))
+    return Drift(*means, old_loss_worst=float((before - after).max()), draws=draws)
+
+
+def _fitted(examples: Sequence[Example], embedder: Embedder) -> IntentClassifier:
+    return IntentClassifier.fit([e.text for e in examples], [e.intent for e in examples], embedder)
+
+
+def _accuracy(machine: IntentClassifier, examples: Sequence[Example]) -> float:
+    predictions = machine.predict_many([e.text for e in examples])
+    return sum(p.intent == e.intent for p, e in zip(predictions, examples, strict=True)) / len(examples)
 
 
 def _stratified(examples: Sequence[Example], folds: int, seed: int) -> list[int]:

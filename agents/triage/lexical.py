@@ -23,15 +23,10 @@ class LexicalFeatures:
 
     def __init__(self, idf: NDArray[np.float64]) -> None:
         """`idf`: the inverse document frequency of each bucket; shape (2, buckets), words first."""
-        from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+        from sklearn.feature_extraction.text import HashingVectorizer
 
         self.idf = idf
-        self._steps: list[tuple[HashingVectorizer, TfidfTransformer]] = []
-        for kind, row in zip(KINDS, idf, strict=True):
-            tfidf = TfidfTransformer(sublinear_tf=True)
-            tfidf.idf_ = row
-            counts = HashingVectorizer(**kind, **COUNTS, n_features=len(row))
-            self._steps.append((counts, tfidf))
+        self._counters = [HashingVectorizer(**kind, **COUNTS, n_features=idf.shape[1]) for kind in KINDS]
 
     @property
     def dimension(self) -> int:
@@ -41,18 +36,28 @@ class LexicalFeatures:
     @classmethod
     def fit(cls, texts: Sequence[str]) -> "LexicalFeatures":
         """Learns how rare each n-gram is."""
-        features = cls(np.ones((len(KINDS), BUCKETS)))
-        idf = [
-            np.asarray(tfidf.fit(counts.transform(texts)).idf_, dtype=np.float64) for counts, tfidf in features._steps
-        ]
-        return cls(np.array(idf))
+        counts: list[Any] = [counter.transform(texts) for counter in cls(np.ones((len(KINDS), BUCKETS)))._counters]
+        frequencies = [np.bincount(rows.indices, minlength=BUCKETS) for rows in counts]
+        return cls(np.log((1 + len(texts)) / (1 + np.array(frequencies))) + 1)
 
     def transform(self, texts: Sequence[str]) -> "sparse.csr_array":
         """Shape (len(texts), dimension), float32."""
         from scipy import sparse
 
-        halves = [tfidf.transform(counts.transform(texts)) for counts, tfidf in self._steps]
-        return sparse.csr_array(sparse.hstack(halves, format="csr", dtype=np.float32)) * np.float32(0.5**0.5)
+        halves = [_tf_idf(counter.transform(texts), idf) for counter, idf in zip(self._counters, self.idf, strict=True)]
+        return sparse.csr_array(sparse.hstack(halves, format="csr", dtype=np.float32))
+
+
+def _tf_idf(counts: Any, idf: NDArray[np.float64]) -> Any:
+    """Rows of counts, damped and weighed, each to the length that gives both halves the same say.
+
+    sklearn's `TfidfTransformer` does the same and takes a millisecond to check a single row.
+    """
+    weighed = (np.log(counts.data) + 1) * idf[counts.indices]
+    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
+    lengths = np.sqrt(len(KINDS) * np.bincount(row, weighed**2, minlength=counts.shape[0]))
+    counts.data = (weighed / lengths[row]).astype(np.float32)
+    return counts
 
 
 def cosines(left: "sparse.csr_array", right_transposed: "sparse.csr_array") -> NDArray[np.float32]:

@@ -67,21 +67,32 @@ def search(
 @commands.command()
 def evaluate(
     queries: Annotated[Path, typer.Argument(help='JSON lines: {"id": ..., "query": ..., "relevant": [ids]}')],
+    unanswerable: Annotated[
+        Path | None,
+        typer.Option(help='Questions that nothing answers, as JSON lines: {"query": ...} or {"text": ...}.'),
+    ] = None,
     audience: Audiences = None,
     as_json: Json = False,
 ) -> None:
-    """Judge the search on questions whose relevant documents are known."""
+    """Judge the search on questions whose relevant documents are known, and on some that have none."""
     from agents.knowledge import evaluation
 
     with one_line_errors():
         asked = evaluation.read_queries(queries)
+        foreign = evaluation.read_unanswerable(unanswerable) if unanswerable else []
         index = _filled_index()
         with counting("Searching") as count:
-            result = evaluation.evaluate(index, asked, set(audience or ["public"]), count)
+            result = evaluation.evaluate(index, asked, set(audience or ["public"]), count, foreign)
     text = (
         f"{result.queries} queries: hit rate at 10 {result.hit_rate_at_10:.3f}, "
-        f"recall at 10 {result.recall_at_10:.3f}, {result.p50_ms:.1f} ms a query"
+        f"recall at 10 {result.recall_at_10:.3f}, mean reciprocal rank {result.mean_reciprocal_rank:.3f}, "
+        f"{result.p50_ms:.1f} ms a query"
     )
+    if foreign:
+        text += (
+            f"\nagainst {result.unanswerable} questions that nothing answers: AUROC of relevance "
+            f"{result.relevance_auroc:.3f}, expected calibration error {result.calibration_error:.3f}"
+        )
     emit(asdict(result), as_json, text)
 
 

@@ -96,6 +96,34 @@ def evaluate(
     emit(document, as_json, lines)
 
 
+@commands.command()
+def drift(
+    file: Annotated[Path, typer.Argument(help='JSON lines: {"text": ..., "intent": ...}')],
+    new: Annotated[int, typer.Option(min=1, help="So many intents appear only after the start.")] = 10,
+    examples: Annotated[int, typer.Option(min=1, help="Labelled examples of each that arrive.")] = 20,
+    draws: Annotated[int, typer.Option(min=1, help="How often the new intents are drawn.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Judge how well intents are learnt that appear later, and what the others lose by it."""
+    from agents.triage import evaluation
+    from app.embeddings import lasting_embedder
+
+    with one_line_errors():
+        messages = evaluation.read_examples(file)
+        embedder = lasting_embedder(Settings.read())
+        with counting("Embedding") as count:
+            embedder.embed([message.text for message in messages], count)
+        with counting("Drawing") as count:
+            result = evaluation.drift(messages, embedder, new, examples, draws, seed, count)
+    lines = (
+        f"new intents: accuracy {result.new_accuracy:.2%} after {examples} examples each"
+        f" ({result.new_accuracy_worst:.2%} in the worst of {draws} draws)"
+        f"\nthe others: {result.old_accuracy_before:.2%} before, {result.old_accuracy_after:.2%} after"
+    )
+    emit(asdict(result), as_json, lines)
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """What a user can mend becomes `BadInput`."""

