@@ -8,6 +8,17 @@ ASKS_WHICH = "topic"
 """What a question asks for that names several matters; no slot may be called so."""
 
 
+class Understanding(BaseModel):
+    """How triage understood a matter when it was taken up. A model cannot change it."""
+
+    probability: float
+    margin: float
+    """Over the next likeliest matter of the same words."""
+    out_of_scope: float
+    chosen: bool = False
+    """Whether the customer chose it when they were asked which."""
+
+
 class ActiveProcedure(BaseModel):
     """A procedure under way: where it stands, what the customer said, what the tools returned."""
 
@@ -38,6 +49,8 @@ class Frame(BaseModel):
     """What the customer had said when they were asked."""
     last: ActiveProcedure | None = None
     """The matter that was settled last: "no, the one before" is about it."""
+    understood: dict[str, Understanding] = Field(default_factory=dict)
+    """By intent, of the matters under way."""
     failed_turns: int = 0
     declined_offers: int = 0
 

@@ -173,13 +173,15 @@ def run(work: "Coroutine[Any, Any, T]") -> "T":
 
 def _mount() -> None:
     """Add the command groups that live in files of their own, and those of other packages (`evals`)."""
-    from app.commands import decisions, effects, knowledge, policy, triage
+    from app.commands import decisions, effects, gate, knowledge, learning, policy, triage
 
     cli.add_typer(triage.commands, name="triage", help="Fit and judge the intent classifier.")
     cli.add_typer(knowledge.commands, name="knowledge", help="Ingest and search the knowledge base.")
     cli.add_typer(policy.commands, name="policy", help="Check what the agent may do, and for whom.")
     cli.add_typer(effects.commands, name="effects", help="What was done at the backends, and what is still open.")
     cli.add_typer(decisions.commands, name="decisions", help="Why something was done, asked, refused or handed on.")
+    cli.add_typer(gate.commands, name="gate", help="What was weighed against what, and what other costs would change.")
+    cli.add_typer(learning.commands, name="learn", help="What people taught, and the versions of triage made of it.")
     for entry in entry_points(group="handrail.commands"):
         entry.load()(cli)
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from agents.gate.call import canonical_arguments, fingerprint
+from app import learning
 from app.api.problems import Problem
 from app.identity import Staff
 from app.runtime import Runtime
@@ -41,9 +42,17 @@ async def find(runtime: Runtime, handoff_id: str) -> Handoff:
 
 
 async def change(
-    runtime: Runtime, handoff_id: str, staff: Staff, action: str, *, queue: str = "", note: str = ""
+    runtime: Runtime,
+    handoff_id: str,
+    staff: Staff,
+    action: str,
+    *,
+    queue: str = "",
+    note: str = "",
+    intent: str | None = None,
 ) -> Handoff:
-    """Claim, return, transfer or resolve a handoff, with its audit event."""
+    """Claim, return, transfer or resolve a handoff, with its audit event. `intent`: what a resolved one was about."""
+    learning.checked(intent)
     now = runtime.services.clock()
     async with runtime.services.database.write() as session:
         row = await session.get(Handoff, handoff_id, with_for_update=True)
@@ -67,6 +76,9 @@ async def change(
             await _close(session, row, conversation, "resolved" if action == "resolve" else "returned", note)
             row.closed_at = now
         event = {"handoff": row.id, "action": action, "by": staff.email, "queue": row.queue}
+        if action == "resolve":
+            event |= {"intent": intent} if intent else {}
+            await learning.of_handoff(session, runtime.services, row, intent, staff.email, now)
         audit.append(session, conversation, [("handoff", event)], now)
         session.add(tell(conversation, "handoff", {"handoff_id": row.id, "state": row.state, "queue": row.queue}, now))
     runtime.services.emit(row.conversation_id, "handoff", {"handoff_id": row.id, "state": row.state})

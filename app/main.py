@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import logs
-from app.api import assist, conversations, documents, operations, pages, problems, staff, webhooks
+from app.api import assist, conversations, documents, learning, operations, pages, problems, staff, webhooks
 from app.api.host_sites import HostSites
 from app.runtime import Shared, running
 from app.settings import Settings
@@ -32,7 +32,7 @@ def create_app(settings: Settings, clock: Clock = system_clock, shared: Shared |
     problems.install(app)
     app.add_middleware(BodyLimit, limit=MAX_BODY)
     app.add_middleware(HostSites)
-    for surface in (conversations, documents, staff, assist, operations, webhooks, pages):
+    for surface in (conversations, documents, staff, assist, learning, operations, webhooks, pages):
         app.include_router(surface.router)
 
     @app.middleware("http")

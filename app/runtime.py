@@ -2,13 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import secrets
+import shutil
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.confidence.model import DEFAULT as CONFIDENCE
+from agents.confidence.model import ConfidenceModel, UnusableConfidence
+from agents.confidence.money import CostModel
 from agents.gate.call import CallGate
 from agents.gate.reply import ReplyRules
 from agents.procedures.loader import load_procedures
@@ -16,7 +21,8 @@ from agents.procedures.procedure import ProcedureLibrary
 from agents.procedures.replies import Templates
 from agents.services import Budgets, Proposer, Services
 from agents.triage.escalation import EscalationRules
-from agents.triage.route import Guess
+from agents.triage.version import SHIPPED, Version
+from app.champion import OUT_OF_SCOPE_INTENT, Base, Champion, Learned
 from app.embeddings import lasting_embedder, passing_embedder
 from app.events import Broadcaster
 from app.jobs.outbox import MailServer, OutboxSender
@@ -28,12 +34,11 @@ from records.knowledge import RolloutStage
 from records.step_up import StepUp
 from records.transcript import Transcript
 from tools.ledger import Ledger
+from tools.placed_yaml import UnusableFile
 from tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
     from agents.models.endpoint import Endpoint
-
-OUT_OF_SCOPE_INTENT = "out_of_scope"
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Shared:
     knowledge: Any
     content: "Content | None" = None
     policies: Any = None
+    version: Version = SHIPPED
+    """Which version of triage `classifier` is."""
 
 
 @dataclass
@@ -58,6 +65,7 @@ class Runtime:
     sandbox: Any
     shared: Shared
     key: str
+    champion: Champion
     extras: dict[str, Any] = field(default_factory=dict)
 
 
@@ -101,18 +109,31 @@ def training_examples(content: Content) -> tuple[list[str], list[str]]:
     return texts + content.out_of_scope, intents + [OUT_OF_SCOPE_INTENT] * len(content.out_of_scope)
 
 
-def make_classifier(settings: Settings, content: Content, embedder: Any) -> Any:
+def base_of(content: Content) -> Base:
+    """What triage starts from here, before people taught it anything."""
+    texts, intents = training_examples(content)
+    return Base(texts, intents, content.library.topics.served, frozenset(content.escalation.queues))
+
+
+def make_classifier(settings: Settings, content: Content, embedder: Any, learned: Learned = ()) -> Any:
     """The intent classifier of this deployment: fitted when the examples or the format changed, else loaded.
 
-    `embedder` is for what customers write; examples are embedded through the lasting cache.
+    `embedder` is for what customers write; examples are embedded through the lasting cache. `learned` are what people
+    taught beside the shipped examples.
     """
     from agents.triage.classifier import FORMAT, IntentClassifier
 
     texts, intents = training_examples(content)
+    texts, intents = texts + [text for text, _ in learned], intents + [intent for _, intent in learned]
     digest = hashlib.sha256("\n".join([str(FORMAT), embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
     folder = settings.artefacts / f"triage-{digest}"
-    if not folder.exists():
-        IntentClassifier.fit(texts, intents, lasting_embedder(settings)).save(folder)
+    if not (folder / "manifest.json").exists():
+        whole = folder.with_suffix(f".{secrets.token_hex(4)}")  # others may be fitting the same
+        IntentClassifier.fit(texts, intents, lasting_embedder(settings)).save(whole)
+        try:
+            whole.rename(folder)
+        except OSError:
+            shutil.rmtree(whole)
     return IntentClassifier.load(folder, embedder)
 
 
@@ -126,27 +147,6 @@ def load_shared(settings: Settings, content: Content) -> Shared:
     classifier = make_classifier(settings, content, embedder)
     knowledge = KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url, documents=lasting)
     return Shared(embedder, classifier, knowledge, content, policies(settings))
-
-
-def make_classify(classifier: Any) -> Callable[[list[str]], Awaitable[list[Guess]]]:
-    """The classifier as triage calls it: several texts at once, off the event loop."""
-
-    def guesses(texts: list[str]) -> list[Guess]:
-        return [
-            _guess(text, prediction) for text, prediction in zip(texts, classifier.predict_many(texts), strict=True)
-        ]
-
-    async def classify(texts: list[str]) -> list[Guess]:
-        return await asyncio.to_thread(guesses, texts)
-
-    return classify
-
-
-def _guess(text: str, prediction: Any) -> Guess:
-    """What was learnt as out of scope is a sign of it, not an intent of its own."""
-    foreign = dict(prediction.ranking).get(OUT_OF_SCOPE_INTENT, 0.0)
-    ranking = tuple((intent, p) for intent, p in prediction.ranking if intent != OUT_OF_SCOPE_INTENT)
-    return Guess(text, ranking, max(foreign, prediction.out_of_scope))
 
 
 def make_proposer(settings: Settings, content: Content) -> Proposer:
@@ -198,7 +198,6 @@ async def running(
 
     `shared` takes over parts that were loaded before; `proposer` stands in for the configured model (evals, tests).
     """
-    from agents.confidence.model import ConfidenceModel, CostModel
     from agents.graph import build_graph
     from app.connectors import connected, policies
     from tools.sandbox.backend import SandboxBackend
@@ -216,7 +215,18 @@ async def running(
         content = shared.content if shared and shared.content else load_content(registry)
         if shared is None:
             shared = await asyncio.to_thread(load_shared, settings, content)
-        classifier, knowledge = shared.classifier, shared.knowledge
+        shared = replace(shared, content=content)
+        knowledge, embedder = shared.knowledge, shared.embedder
+        champion = Champion(
+            database,
+            base_of(content),
+            shared.classifier,
+            lambda learned: make_classifier(settings, content, embedder, learned),
+            shared.version,
+        )
+        if shared.classifier is not None:
+            await champion.refresh()
+            shared = replace(shared, classifier=champion.classifier, version=champion.version)
         broadcaster = Broadcaster()
 
         async def search(query: str, audiences: frozenset[str]) -> Any:
@@ -238,15 +248,15 @@ async def running(
             gate=CallGate(
                 registry,
                 shared.policies or policies(settings),
-                ConfidenceModel.load(),
-                CostModel.load(PROMPTS / "costs.yaml"),
+                confidence_model(settings),
+                cost_model(settings),
             ),
             ledger=Ledger(database, registry, clock),
             rules=content.rules,
             escalation=content.escalation,
             library=content.library,
             templates=content.templates,
-            classify=make_classify(classifier),
+            classify=champion.classify,
             search=search,
             customer_facts=facts,
             stage_of=stage_of,
@@ -263,10 +273,31 @@ async def running(
         if background:
             await turns.start()
             stack.push_async_callback(turns.stop)
+            if shared.classifier is not None:
+                looking = asyncio.create_task(champion.keep_fresh())
+                stack.callback(looking.cancel)
             if mail is not None:
                 sending = asyncio.create_task(OutboxSender(database, clock, mail).keep_sending())
                 stack.callback(sending.cancel)
-        yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key())
+        yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key(), champion)
+
+
+def confidence_model(settings: Settings) -> ConfidenceModel:
+    """The model that the gate asks how sure it may be. Raises `BrokenSettings`."""
+    try:
+        return ConfidenceModel.load(settings.confidence or CONFIDENCE)
+    except UnusableConfidence as error:
+        raise BrokenSettings(f"setting HANDRAIL_CONFIDENCE: {error}") from None
+
+
+def cost_model(settings: Settings) -> CostModel:
+    """What the financial gate weighs. Raises `BrokenSettings`."""
+    try:
+        return CostModel.load(settings.costs)
+    except FileNotFoundError:
+        raise BrokenSettings(f"setting HANDRAIL_COSTS: there is no file {settings.costs}") from None
+    except UnusableFile as error:
+        raise BrokenSettings(f"setting HANDRAIL_COSTS: {error}") from None
 
 
 def mail_server(settings: Settings) -> MailServer:

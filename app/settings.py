@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     model_breaker_seconds: float = Field(default=30.0, gt=0, description="How long it is then left alone.")
     model_price_in: float = Field(default=0.0, description="Millionths of the house currency per prompt token.")
     model_price_out: float = Field(default=0.0, description="Millionths of the house currency per answered token.")
+    costs: Path = Field(default=PROMPTS / "costs.yaml", description="What people, waiting and mistakes cost.")
+    confidence: Path | None = Field(
+        default=None, description="What `eval calibrate --out` wrote. Default: what comes with the product."
+    )
     turn_seconds: float = Field(default=60.0, gt=0)
     turn_model_calls: int = Field(default=12, ge=1)
     max_message_chars: int = Field(default=8000, ge=100)

@@ -1,7 +1,7 @@
 """Recorded tickets: one JSON line each. A line that cannot be used is refused with its number and field."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,10 @@ class ExpectedEffect(BaseModel):
     model_config = ConfigDict(extra="forbid")
     tool: str
     arguments: dict[str, Any] = {}
+
+    def fits(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call is this effect."""
+        return tool == self.tool and all(arguments.get(name) == value for name, value in self.arguments.items())
 
 
 class Expected(BaseModel):

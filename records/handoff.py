@@ -39,8 +39,13 @@ class Suggestion(Row, table=True):
 
     id: str = Field(primary_key=True)
     conversation_id: str | None = Field(default=None, index=True)
+    episode_id: str | None = None
+    words: str = ""
+    """What the customer wrote, redacted."""
     text: str
     intent: str | None = None
+    probability: float | None = None
+    """How sure triage was of the intent."""
     citations: list[dict[str, Any]] = document(default_factory=list)
     verdict: str | None = None
     """accepted, edited or rejected."""

@@ -1,105 +1,125 @@
-"""How likely an action is right, and whether that is likely enough for what is at stake.
+"""How likely it is that what was proposed should be done: a calibrated model, and the bounds that it must reach.
 
-`p_correct` is a logistic model over named features. `weigh` is the financial gate: act alone only where the expected
-loss of acting is at most what a person and the customer's wait would cost.
+`handrail eval calibrate` fits both on recorded tickets and writes the file that this reads.
 """
 
+import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict
+from agents.confidence.money import Bound
 
-DEFAULT_WEIGHTS = Path(__file__).parent / "weights.json"
+DEFAULT = Path(__file__).parent / "confidence.json"
+FORMAT = "handrail-gate-confidence"
+VERSION = 1
+CEILING = 0.9995
+"""No probability over it is stated: so much could not be known from any number of tickets that a company labels."""
+
+
+class UnusableConfidence(ValueError):
+    """The file holds no model that this version can read; the message says what and where."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the confidence model sees of a proposal. Shares and probabilities are between 0 and 1."""
+    """What the model sees of a proposal. Shares and probabilities are between 0 and 1."""
 
     intent_probability: float
     intent_margin: float
+    """Probability of the first intent less that of the second."""
     out_of_scope: float
+    chosen: float
+    """1 where the customer chose the matter when they were asked which."""
     grounded_arguments: float
-    consented: float
+    """Share of the arguments that the customer, a record or the operator gave."""
     relevance: float
-    tool_errors: int
-    failed_turns: int
-    repeats: int
+    """How likely the passages that were found answer the message."""
+    tool_errors: float
+    failed_turns: float
+    """Earlier turns of the conversation in which the customer was not understood."""
+    declined_offers: float
+    """Offers that the customer declined before in this conversation."""
+    repeats: float
+    """How often the same call was proposed before in this turn."""
 
 
-class ConfidenceModel:
-    """Logistic regression with named weights, read from a JSON file that calibration writes."""
-
-    def __init__(self, weights: dict[str, float]) -> None:
-        self.weights = weights
-
-    @classmethod
-    def load(cls, path: Path = DEFAULT_WEIGHTS) -> "ConfidenceModel":
-        """Read the weights; the file maps feature names, and `intercept`, to numbers."""
-        return cls(json.loads(path.read_text(encoding="utf-8")))
-
-    def p_correct(self, features: Features) -> float:
-        """The probability that acting on this proposal is right."""
-        values = asdict(features)
-        score = self.weights["intercept"] + sum(self.weights[name] * value for name, value in values.items())
-        return 1 / (1 + math.exp(-score))
+NAMES = tuple(field.name for field in fields(Features))
+PROBABILITIES = frozenset({"intent_probability", "out_of_scope"})
+MOST_ODDS = 7.0
+"""Log-odds beyond which a classifier's word is not taken more seriously: 999 to 1."""
 
 
-class CostModel(BaseModel):
-    """`prompts/costs.yaml`: what people, waiting and mistakes cost, in minor units of the house currency."""
+def inputs_of(features: Features) -> list[float]:
+    """What the regression is made over, in the order of `NAMES`: probabilities as log-odds, the rest as it is."""
+    return [_log_odds(value) if name in PROBABILITIES else float(value) for name, value in asdict(features).items()]
 
-    model_config = ConfigDict(extra="forbid")
-    currency: str
-    person: dict[str, int]
-    wait_per_handoff: int
-    loss: dict[str, int]
-    reversible_share: float
-    value_share: float
-    minimum_probability: float
 
-    @classmethod
-    def load(cls, path: Path) -> "CostModel":
-        """Read and check the file."""
-        return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+def _log_odds(p: float) -> float:
+    if p <= 0.0 or p >= 1.0:
+        return MOST_ODDS if p >= 1.0 else -MOST_ODDS
+    return max(-MOST_ODDS, min(MOST_ODDS, math.log(p / (1 - p))))
 
 
 @dataclass(frozen=True)
-class Weighing:
-    """The sum that the financial gate made, in minor units."""
+class ConfidenceModel:
+    """Logistic regression over named features, and per intent the probability from which acting alone is safe."""
 
-    p_correct: float
-    loss: float
-    expected_loss: float
-    cost_of_person: float
-    minimum_probability: float
+    intercept: float
+    weights: Mapping[str, float]
+    overall: Bound
+    by_intent: Mapping[str, Bound]
+    id: str = ""
 
-    @property
-    def act_alone(self) -> bool:
-        """Whether acting alone is worth the risk."""
-        return self.expected_loss <= self.cost_of_person and self.p_correct >= self.minimum_probability
+    def p_correct(self, features: Features) -> float:
+        """The probability that this proposal is right, given that the customer says yes to it."""
+        inputs = zip(NAMES, inputs_of(features), strict=True)
+        score = self.intercept + sum(self.weights[name] * value for name, value in inputs)
+        return min(CEILING, 1 / (1 + math.exp(-score)))
+
+    def bound(self, intent: str | None) -> Bound:
+        """The bound of an intent; where too few tickets speak for it alone, that over all intents."""
+        return self.by_intent.get(intent or "", self.overall)
 
     def as_json(self) -> dict[str, Any]:
-        """The figures as they are recorded."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        """All that is needed to apply it."""
+        return {
+            "intercept": self.intercept,
+            "weights": dict(self.weights),
+            "overall": asdict(self.overall),
+            "by_intent": {intent: asdict(bound) for intent, bound in self.by_intent.items()},
+        }
 
+    def save(self, path: Path, figures: Mapping[str, Any]) -> str:
+        """Write it with the figures of its calibration; returns its id, a hash of what it computes."""
+        model = self.as_json()
+        name = hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:12]
+        document = {"format": FORMAT, "version": VERSION, "id": name, "model": model, "figures": figures}
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        return name
 
-def weigh(
-    costs: CostModel,
-    p: float,
-    *,
-    kind: str,
-    amount_minor: int,
-    reversible: bool,
-    fixed_loss: int,
-    queue: str,
-    value_minor: int,
-) -> Weighing:
-    """Compare ``(1 - p) * loss`` with what a person and the customer's wait cost."""
-    at_stake = amount_minor * (costs.reversible_share if reversible else 1.0)
-    loss = at_stake + costs.loss.get(kind, 0) + fixed_loss + value_minor * costs.value_share
-    person = costs.person.get(queue, costs.person["general"]) + costs.wait_per_handoff
-    return Weighing(p, loss, (1 - p) * loss, float(person), costs.minimum_probability)
+    @classmethod
+    def load(cls, path: Path = DEFAULT) -> "ConfidenceModel":
+        """Read what `eval calibrate` wrote: the file, or the folder that holds it. Raises `UnusableConfidence`."""
+        path = path / DEFAULT.name if path.is_dir() else path
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            kind = (document["format"], document["version"])
+            if kind != (FORMAT, VERSION):
+                raise UnusableConfidence(f"{path}: is {kind[0]} version {kind[1]}: this reads {FORMAT} {VERSION}")
+            model = document["model"]
+            if unknown := set(model["weights"]) ^ set(NAMES):
+                raise UnusableConfidence(f"{path}: weights: {', '.join(sorted(unknown))}: calibrate anew")
+            weights = {name: float(weight) for name, weight in model["weights"].items()}
+            by_intent = {intent: Bound(**bound) for intent, bound in model["by_intent"].items()}
+            return cls(float(model["intercept"]), weights, Bound(**model["overall"]), by_intent, str(document["id"]))
+        except OSError as error:
+            raise UnusableConfidence(f"{path}: {error.strerror}: `handrail eval calibrate --out` writes it") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, UnusableConfidence):
+                raise
+            what = f"{type(error).__name__}: {error}"
+            raise UnusableConfidence(f"{path}: is no model of `eval calibrate` ({what})") from error

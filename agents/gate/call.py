@@ -8,12 +8,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
-from agents.confidence.model import ConfidenceModel, CostModel, Features, weigh
+from agents.confidence.model import ConfidenceModel, Features
+from agents.confidence.money import CostModel, Stakes, as_recorded, weigh
 from agents.gate.verdict import Check, Ruling, Verdict
 from records.spending import Spent
 from tools.errors import ToolError
@@ -37,6 +38,8 @@ class Situation:
     customer_value_minor: int
     offered_tools: frozenset[str]
     evidence: Evidence
+    wish_probability: float
+    """How sure triage is of what the customer asks for in this message, or was when the matter was taken up."""
     features: Features
     stage: str
     canary_share: float
@@ -48,6 +51,10 @@ class Situation:
     """E-mail addresses in the customer's request that are not the contact's."""
     free_model: bool = False
     """Whether a language model chose the values: a procedure that runs its own steps chooses them by rule."""
+    intent: str | None = None
+    """What the matter is, as triage settled it."""
+    churn_risk: float = 0.0
+    """0 to 100."""
     approvals: frozenset[str] = frozenset()
     """Fingerprints of the effects that a person approved."""
     stepped_up: bool = False
@@ -174,33 +181,26 @@ class CallGate:
     ) -> tuple[Check, float]:
         assert tool.effect is not None
         grounded = [t for t in origins.values() if t.origin in TRUSTED_ORIGINS]
-        values = {
-            **vars(situation.features),
-            "grounded_arguments": len(grounded) / len(origins) if origins else 1.0,
-            "consented": float(mark in situation.consents or not tool.effect.consent),
-        }
-        p = self.confidence.p_correct(Features(**values))
-        # An effect that waits for the customer's yes is weighed as it will be when the yes is there.
-        p_with_yes = self.confidence.p_correct(Features(**{**values, "consented": 1.0}))
-        weighing = weigh(
-            self.costs,
-            p_with_yes,
+        features = replace(situation.features, grounded_arguments=len(grounded) / len(origins) if origins else 1.0)
+        stakes = Stakes(
             kind=tool.effect.kind,
-            amount_minor=amount[0] if amount else 0,
-            reversible=tool.effect.reversible,
-            fixed_loss=tool.effect.fixed_loss_minor,
             queue=situation.queue,
+            amount_minor=amount[0] if amount else 0,
+            currency=amount[1] if amount else "",
+            reversible=tool.effect.reversible,
+            fixed_loss_minor=tool.effect.fixed_loss_minor,
             value_minor=situation.customer_value_minor,
+            churn_risk=situation.churn_risk,
         )
-        figures = {**weighing.as_json(), "features": values, "p_now": round(p, 4)}
+        p = self.confidence.p_correct(features)
+        weighing = weigh(self.costs, p, self.confidence.bound(situation.intent), stakes)
+        figures = {**weighing.as_json(), "intent": situation.intent}
+        figures |= {"stakes": as_recorded(stakes), "features": vars(features)}
         if weighing.act_alone or mark in situation.approvals:
-            return Check("confidence", figures=figures), p_with_yes
-        reason = (
-            f"a mistake would cost {weighing.loss / 100:.2f} x {1 - p_with_yes:.3f} = "
-            f"{weighing.expected_loss / 100:.2f}, "
-            f"a person {weighing.cost_of_person / 100:.2f}; the probability that this is right is {p_with_yes:.3f}"
-        )
-        return Check("confidence", Ruling.ESCALATE, reason, figures), p_with_yes
+            return Check("confidence", figures=figures), p
+        # Where only the money speaks against it, a colleague's look at it is enough.
+        ruling = Ruling.NEEDS_APPROVAL if weighing.sure_enough else Ruling.ESCALATE
+        return Check("confidence", ruling, weighing.in_words, figures), p
 
 
 def _in_effect(checks: list[Check]) -> tuple[Check, ...]:
@@ -276,7 +276,7 @@ def check_destination(tool: Tool, situation: Situation) -> Check:
 
 def check_consent(tool: Tool, mark: str, situation: Situation, origins: Mapping[str, Trace]) -> Check:
     """Whether the customer said yes to exactly this, or clearly asked for what can harm nothing."""
-    asked_for = situation.features.intent_probability
+    asked_for = situation.wish_probability
     named = all(
         trace.origin is Origin.CUSTOMER
         for path, trace in origins.items()

@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 from agents.gate.call import fingerprint
 from agents.nodes.finish import finish
 from agents.state import TurnState
-from agents.triage.escalation import Queue
+from agents.triage.escalation import RANK, Queue
 from agents.turn import TurnContext
 from records.conversation import Disposition
 from records.effect import EffectState
@@ -48,7 +48,8 @@ def escalation_to(queue: str, reason: str, *, detail: str = "", priority: str = 
 async def _hand_over(turn: TurnContext, escalation: dict[str, Any]) -> None:
     now = turn.services.clock()
     queue = turn.services.escalation.queues[escalation["queue"]]
-    minutes = round(queue.first_response_minutes * URGENT_SHARE[escalation["priority"]])
+    priority = max(escalation["priority"], turn.triage.get("priority", "normal"), key=RANK.__getitem__)
+    minutes = round(queue.first_response_minutes * URGENT_SHARE[priority])
     due = queue.due(now, minutes)
     if not turn.start.steps:  # a turn that starts something new does not load them
         turn.start.steps = await turn.services.transcript.tool_steps(turn.start.turn.episode_id)
@@ -58,7 +59,7 @@ async def _hand_over(turn: TurnContext, escalation: dict[str, Any]) -> None:
         episode_id=turn.start.turn.episode_id,
         turn_id=turn.turn_id,
         queue=escalation["queue"],
-        priority=escalation["priority"],
+        priority=priority,
         reason=escalation["reason"],
         trigger=escalation["trigger"],
         packet=_packet(turn, escalation, due),
@@ -71,6 +72,7 @@ async def _hand_over(turn: TurnContext, escalation: dict[str, Any]) -> None:
         verdict="escalate",
         check="trigger" if handoff.trigger else "escalation",
         reason=escalation["detail"] or handoff.reason,
+        checks=[_why_then(turn, escalation["priority"], priority)],
     )
     turn.decisions.append(routing)
     reply = _message(turn, queue, escalation, now, due, minutes)
@@ -85,6 +87,16 @@ async def _hand_over(turn: TurnContext, escalation: dict[str, Any]) -> None:
         events=[("handoff", notice)],
         handled_by="person",
     )
+
+
+def _why_then(turn: TurnContext, asked: str, priority: str) -> dict[str, Any]:
+    """How the priority came about, as a check of the decision tells it."""
+    triage = turn.triage
+    names = ("urgency", "urgent_signs", "sentiment", "felt_words")
+    figures = {name: triage[name] for name in names if name in triage} | triage.get("customer", {})
+    reasons = triage.get("priority_reasons", []) if priority != asked else []
+    reason = "; ".join(reasons) or ("the rule that sent it here says so" if asked != "normal" else "nothing presses")
+    return {"check": "priority", "ruling": "permitted", "reason": f"{priority}: {reason}", "figures": figures}
 
 
 def _message(

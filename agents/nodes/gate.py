@@ -23,7 +23,7 @@ from agents.gate.wording import beyond
 from agents.models.chain import EMBEDDED, SERVED_BY
 from agents.models.names import to_wire
 from agents.nodes.act import hand_over
-from agents.nodes.triage import UNDERSTOOD
+from agents.nodes.triage import UNDERSTOOD, understood
 from agents.state import TurnState
 from agents.turn import TurnContext, decision_event
 from records.decision import DecisionRecord
@@ -90,6 +90,8 @@ async def _judge(turn: TurnContext, calls: list[dict[str, Any]], situation: Situ
         if (known := await _was_intended(turn, call)) is not None:
             found.judged[call["id"]], found.known[call["id"]] = known
             continue
+        intent = _matter_of(turn, call)
+        situation = replace(situation, intent=intent, features=_features(turn, intent))
         judged = await turn.services.gate.judge(call["tool"], call["arguments"], situation)
         judged = _limit_repeats(turn, call, judged)
         if judged.verdict.ruling is Ruling.PERMITTED and judged.tool is not None and judged.amount is not None:
@@ -188,22 +190,8 @@ async def _recall_approvals(turn: TurnContext) -> None:
 
 
 async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situation:
-    guess, frame = turn.guess, turn.frame
-    ranking = guess.ranking if guess else ()
-    under_way = frame.active is not None or bool(turn.accepted)
-    margin = ranking[0][1] - (ranking[1][1] if len(ranking) > 1 else 0.0) if ranking else 0.0
-    features = Features(
-        # A matter under way was understood in an earlier turn; an answer such as "yes" has no intent of its own.
-        intent_probability=UNDERSTOOD if under_way or not ranking else turn.wish_probability,
-        intent_margin=0.9 if under_way else margin,
-        out_of_scope=0.0 if under_way or guess is None else guess.out_of_scope,
-        grounded_arguments=1.0,
-        consented=0.0,
-        relevance=turn.brief.relevance if turn.brief else 0.0,
-        tool_errors=turn.tool_errors,
-        failed_turns=frame.failed_turns,
-        repeats=max(turn.proposed.values(), default=1) - 1,
-    )
+    # A matter under way was understood in an earlier turn; an answer such as "yes" has no intent of its own.
+    under_way = turn.frame.active is not None or bool(turn.accepted)
     stage, share, sums = "", 0.0, Spent()
     if any(_changes_something(turn, call) for call in calls):
         stage, share = await turn.services.stage_of(turn.intent or "")
@@ -215,9 +203,12 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         level=IdentityLevel(turn.start.conversation.level),
         plan=str(turn.facts.get("plan", "")),
         customer_value_minor=int(turn.facts.get("yearly_value_minor", 0)),
+        churn_risk=float(turn.facts.get("churn_risk", 0)),
+        intent=turn.intent,
         offered_tools=turn.offered_tools,
         evidence=turn.evidence,
-        features=features,
+        wish_probability=UNDERSTOOD if under_way or turn.guess is None else turn.wish_probability,
+        features=_features(turn, turn.intent),
         stage=stage,
         canary_share=share,
         queue=turn.queue,
@@ -227,6 +218,37 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         free_model=turn.model != EMBEDDED,
         approvals=frozenset(turn.approvals),
         stepped_up=turn.stepped_up,
+    )
+
+
+def _matter_of(turn: TurnContext, call: dict[str, Any]) -> str | None:
+    """The matter that a call belongs to: of those taken up, one whose procedure offers the tool."""
+    library, understood = turn.services.library, turn.frame.understood
+    offering = [
+        intent
+        for intent in understood
+        if (procedure := library.for_intent(intent)) is not None and call["tool"] in library.tools_of(procedure.name)
+    ]
+    return turn.intent if turn.intent in offering or not offering else offering[-1]
+
+
+def _features(turn: TurnContext, intent: str | None) -> Features:
+    """What the confidence model is told of a call that belongs to this matter."""
+    known = turn.frame.understood.get(intent or "")
+    guess = turn.guess
+    if known is None and guess is not None:
+        known = understood(guess.best[0], [guess])
+    return Features(
+        intent_probability=known.probability if known else 0.0,
+        intent_margin=known.margin if known else 0.0,
+        out_of_scope=known.out_of_scope if known else 1.0,
+        chosen=float(known.chosen) if known else 0.0,
+        grounded_arguments=1.0,
+        relevance=turn.brief.relevance if turn.brief else 0.0,
+        tool_errors=turn.tool_errors,
+        failed_turns=turn.frame.failed_turns,
+        declined_offers=turn.frame.declined_offers,
+        repeats=max(turn.proposed.values(), default=1) - 1,
     )
 
 

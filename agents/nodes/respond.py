@@ -81,7 +81,8 @@ def next_frame(turn: TurnContext, *, done: bool = False) -> dict[str, Any] | Non
     if turn.parked:
         return _taken_up_again(turn) if turn.asking else None
     if turn.new_frame is not None:
-        return turn.new_frame
+        understood = {intent: known.model_dump(mode="json") for intent, known in turn.frame.understood.items()}
+        return {**turn.new_frame, "understood": understood}  # triage's word, not the model's
     if done:
         return Frame().model_dump(mode="json")
     frame = turn.frame.model_copy(deep=True)

@@ -10,13 +10,24 @@ from langgraph.types import Command
 
 from agents.brief import Brief, Route
 from agents.consent import leans_to_yes, read_answer
+from agents.frame import Understanding
 from agents.gate.call import fingerprint
 from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.route import ACT, OUT_OF_SCOPE, SECOND, Guess, merely_states, parts_of, route, without_ruled_out
-from agents.triage.tone import sentiment, urgency
+from agents.triage.route import (
+    ACT,
+    OUT_OF_SCOPE,
+    SECOND,
+    Guess,
+    learned_matter,
+    merely_states,
+    parts_of,
+    route,
+    without_ruled_out,
+)
+from agents.triage.tone import felt_words, sentiment, urgency, urgent_signs
 from agents.turn import TurnContext
 
 FEW_WORDS = 4
@@ -26,8 +37,12 @@ UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
 HINTED = 0.1
 """What the whole message must give a matter for people that one of its sentences states clearly."""
+REMEMBERED = 8
+"""Matters of which it is kept how they were understood."""
 SAID_NO = 8
 """Words up to which a no is only that; a longer one may ask for something else."""
+VALUED = ("plan", "yearly_value_minor", "churn_risk", "overdue_invoices", "open_handoffs")
+"""What the records say of the customer's worth and history, as decisions tell it."""
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
 
@@ -43,7 +58,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         guess, *part_guesses = [g.given(odds) for g in await turn.services.classify([asked, *parts])]
         turn.guess = guess
         names = _trigger_names(turn, guess, part_guesses)
-        turn.triage = _record(guess, names, odds)
+        turn.triage = _record(turn, guess, names, odds)
         fired = turn.services.escalation.fired(names)
         if fired is not None:
             turn.intent = turn.intent or guess.best[0]
@@ -57,6 +72,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
                 "priority": fired.priority,
             }
             return Command(goto="escalate", update={"escalation": escalation})
+        if (matter := _matter_for_people(turn, guess, part_guesses)) is not None:
+            return Command(goto="escalate", update={"escalation": matter})
         chosen = Route("continue")
         if answer not in ("yes", "no"):
             chosen = _route(turn, guess, part_guesses)
@@ -66,9 +83,12 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         asked_for = {intent for intent, _ in chosen.intents}
         best = [part.best for part in (guess, *part_guesses)]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
-        clarified = chosen.kind != "start" and chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
+        clarified = None
+        if chosen.kind != "start":
+            clarified = chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
         if chosen.kind == "resume" or clarified:
             turn.wish_probability = UNDERSTOOD
+        _note_understanding(turn, chosen, [guess, *part_guesses], clarified)
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
     if answer == "yes":
@@ -76,6 +96,28 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
         return Command(goto="gate", update={"calls": calls})
     return Command(goto="retrieve")
+
+
+def _matter_for_people(turn: TurnContext, guess: Guess, parts: list[Guess]) -> dict[str, Any] | None:
+    """The way to the people who solve a matter that triage was taught, unless another matter is under way."""
+    if turn.frame.active is not None or any(offer.state == "offered" for offer in turn.start.offers):
+        return None
+    if turn.frame.clarifying and len(turn.text.split()) <= FEW_WORDS:
+        return None
+    found = learned_matter(guess, parts)
+    if found is None:
+        return None
+    intent, probability = found
+    turn.intent, turn.triage["matter"] = intent, intent
+    queue = guess.version.matters[intent]
+    return {
+        "queue": queue,
+        "reason": f"matter: {intent}",
+        "detail": f"No procedure serves {intent.replace('_', ' ')} ({probability:.0%} sure); {queue} solved it before.",
+        "because": "they look after requests like this",
+        "trigger": None,
+        "priority": "normal",
+    }
 
 
 def _route(turn: TurnContext, guess: Guess, parts: list[Guess]) -> Route:
@@ -180,16 +222,42 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: list[Guess]) -> dict[
     }
 
 
-def _record(guess: Guess, names: dict[str, Any], odds: dict[str, float]) -> dict[str, Any]:
+def _record(turn: TurnContext, guess: Guess, names: dict[str, Any], odds: dict[str, float]) -> dict[str, Any]:
+    raised = turn.services.escalation.raised(names)
     return {
         "ranking": [[intent, round(p, 4)] for intent, p in guess.ranking[:5]],
         "situation": [intent for intent, factor in odds.items() if factor > 1],
         "out_of_scope": round(guess.out_of_scope, 4),
+        "model": guess.version.name,
         "sentiment": round(names["sentiment"], 3),
+        "felt_words": felt_words(turn.text),
         "urgency": round(names["urgency"], 3),
+        "urgent_signs": urgent_signs(turn.text),
+        "priority": raised[0][0] if raised else "normal",
+        "priority_reasons": [reason for _, reason in raised],
         "signals": [name for name, found in names["signals"].items() if found],
-        "customer": {name: names["customer"][name] for name in ("plan", "yearly_value_minor", "churn_risk")},
+        "customer": {name: names["customer"][name] for name in VALUED},
     }
+
+
+def _note_understanding(turn: TurnContext, chosen: Route, guesses: list[Guess], clarified: str | None) -> None:
+    """Keep how each matter that is taken up was understood: an answer such as "yes" has no intent of its own."""
+    taken_up = {intent: understood(intent, guesses) for intent, _ in chosen.intents if chosen.kind == "start"}
+    if clarified and clarified not in taken_up:
+        asked_about = turn.frame.understood.get(clarified) or understood(clarified, guesses)
+        taken_up[clarified] = asked_about.model_copy(update={"chosen": True})
+    if chosen.kind == "clarify":  # they are named to the customer, who may choose one of them
+        taken_up |= {intent: understood(intent, guesses) for intent, _ in chosen.intents}
+    kept = {intent: known for intent, known in turn.frame.understood.items() if intent not in taken_up}
+    turn.frame.understood = dict([*kept.items(), *taken_up.items()][-REMEMBERED:])
+
+
+def understood(intent: str, guesses: list[Guess]) -> Understanding:
+    """From that piece of the message which means the matter most clearly."""
+    best = max(guesses, key=lambda guess: guess.weight_of({intent}))
+    probability = best.weight_of({intent})
+    rival = max((p for other, p in best.ranking if other != intent), default=0.0)
+    return Understanding(probability=probability, margin=probability - rival, out_of_scope=best.out_of_scope)
 
 
 def _settle_topic(turn: TurnContext, chosen: Route) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agents.procedures.expressions import Expression, ExpressionError
 
 Priority = Literal["urgent", "high", "normal"]
+RANK: dict[str, int] = {"normal": 0, "high": 1, "urgent": 2}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -88,12 +89,20 @@ class _TriggerForm(BaseModel):
     customer_reason: str = ""
 
 
+class _PriorityForm(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    priority: Literal["urgent", "high"]
+    when: str
+    reason: str
+
+
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
     queues: dict[str, Queue]
     signals: dict[str, list[str]]
     intents: dict[str, list[str]]
     triggers: list[_TriggerForm]
+    priorities: list[_PriorityForm] = []
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,15 @@ class Trigger:
 
 
 @dataclass(frozen=True)
+class Raise:
+    """One rule that puts a handoff before others of its queue."""
+
+    priority: Priority
+    when: Expression
+    reason: str
+
+
+@dataclass(frozen=True)
 class EscalationRules:
     """The operator's rules, compiled."""
 
@@ -116,6 +134,7 @@ class EscalationRules:
     signals: dict[str, tuple[re.Pattern[str], ...]]
     intents: dict[str, list[str]]
     triggers: tuple[Trigger, ...]
+    priorities: tuple[Raise, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> "EscalationRules":
@@ -138,7 +157,13 @@ class EscalationRules:
                 raise BrokenEscalation(f"{path}: trigger {entry.id}: {error}") from None
             triggers.append(Trigger(entry.id, entry.reason, when, entry.queue, entry.priority, entry.customer_reason))
         signals = {name: tuple(_pattern(path, name, p) for p in patterns) for name, patterns in form.signals.items()}
-        return cls(form.queues, signals, form.intents, tuple(triggers))
+        raises = []
+        for number, rule in enumerate(form.priorities, 1):
+            try:
+                raises.append(Raise(rule.priority, Expression(rule.when), rule.reason))
+            except ExpressionError as error:
+                raise BrokenEscalation(f"{path}: priority {number}: {error}") from None
+        return cls(form.queues, signals, form.intents, tuple(triggers), tuple(raises))
 
     def signals_in(self, text: str) -> dict[str, bool]:
         """Which signals the customer's words hold."""
@@ -158,6 +183,24 @@ class EscalationRules:
             except ExpressionError:
                 return trigger
         return None
+
+    def raised(self, names: dict[str, Any]) -> list[tuple[Priority, str]]:
+        """The priorities that a handoff of this customer has cause for, with the reasons, most urgent first.
+
+        A rule that cannot be evaluated raises nothing: priorities order a queue, they keep nobody from it.
+        """
+        shared = cel.Context(names)
+        found: list[tuple[Priority, str]] = [
+            (rule.priority, rule.reason) for rule in self.priorities if _holds(rule.when, shared)
+        ]
+        return sorted(found, key=lambda pair: -RANK[pair[0]])
+
+
+def _holds(when: Expression, names: cel.Context) -> bool:
+    try:
+        return when.evaluate(names) is True
+    except ExpressionError:
+        return False
 
 
 def _pattern(path: Path, name: str, source: str) -> re.Pattern[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from agents.brief import Route
 from agents.frame import Frame
+from agents.triage.version import SHIPPED, Version
 
 START = 0.45
 """Probability from which an intent is taken up without a question."""
@@ -89,6 +90,8 @@ class Guess:
     text: str
     ranking: tuple[tuple[str, float], ...]
     out_of_scope: float
+    version: Version = SHIPPED
+    """The version of triage that says so."""
 
     @property
     def best(self) -> tuple[str, float]:
@@ -107,7 +110,7 @@ class Guess:
         unnamed = max(0.0, 1 - sum(p for _, p in self.ranking))
         total = sum(p for _, p in weighed) + unnamed
         ranking = sorted(((intent, p / total) for intent, p in weighed), key=lambda pair: -pair[1])
-        return Guess(self.text, tuple(ranking), self.out_of_scope)
+        return replace(self, ranking=tuple(ranking))
 
 
 def without_ruled_out(text: str) -> str:
@@ -171,6 +174,20 @@ def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *,
     least = MAYBE if foreign else LIKELY
     likely = [name for name, p in guess.ranking[:5] if name in topics.served - topics.small_talk and p >= least]
     return Route("clarify", tuple((name, guess.text) for name in likely[:3])) if likely else Route("out_of_scope")
+
+
+def learned_matter(guess: Guess, parts: Sequence[Guess]) -> tuple[str, float] | None:
+    """The matter for people (intent, probability) that people taught triage, where the message is clearly about it."""
+    matters = guess.version.matters
+    intent, probability = guess.best
+    if intent in matters and probability >= (CHANGE if guess.out_of_scope >= OUT_OF_SCOPE else START):
+        return intent, probability
+    if probability >= START:
+        return None
+    clear = [part.best for part in parts if part.out_of_scope < OUT_OF_SCOPE and part.best[1] >= SECOND]
+    meant = dict(guess.ranking)
+    found = [(name, p) for name, p in clear if name in matters and meant.get(name, 0.0) >= LIKELY]
+    return found[0] if found and len({name for name, _ in clear}) == 1 else None
 
 
 def merely_states(text: str) -> bool:

@@ -1,5 +1,6 @@
 """Suggestions to representatives, for conversations here and transcripts from elsewhere."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -7,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import col, select
 
 from agents.assist import Case, draft
+from app import learning
 from app.api.callers import Service, staff_with
 from app.api.problems import Problem
 from app.identity import Staff
-from records.conversation import Message
+from records.conversation import Conversation, Message
 from records.handoff import Suggestion
 from records.identifiers import new_id
 from tools.tool import IdentityLevel
@@ -52,12 +54,17 @@ class SuggestionVerdict(BaseModel):
     model_config = ConfigDict(extra="forbid")
     verdict: Literal["accepted", "edited", "rejected"]
     final_text: str | None = Field(default=None, max_length=8000)
+    intent: str | None = Field(
+        default=None,
+        description="What it was really about, where the suggestion was wrong: an intent of `GET /v1/intents`, or a "
+        "new name.",
+    )
 
 
 @router.post("/suggestions", status_code=201)
 async def make_suggestion(body: SuggestionRequest, runtime: Service, staff: Representative) -> dict[str, Any]:
     """A suggested reply with its sources."""
-    case = Case(messages=[])
+    case, episode_id = Case(messages=[]), None
     if body.conversation_id is not None:
         conversation = await runtime.services.transcript.get(body.conversation_id)
         async with runtime.services.database.read() as session:
@@ -65,6 +72,7 @@ async def make_suggestion(body: SuggestionRequest, runtime: Service, staff: Repr
                 select(Message).where(Message.conversation_id == conversation.id).order_by(col(Message.number))
             )
             messages = [{"role": row.role, "text": row.text} for row in rows]
+        episode_id = conversation.episode_id
         facts = await runtime.services.customer_facts(conversation.customer_id)
         case = Case(messages, conversation.customer_id, IdentityLevel(conversation.level), facts)
     else:
@@ -75,8 +83,11 @@ async def make_suggestion(body: SuggestionRequest, runtime: Service, staff: Repr
     row = Suggestion(
         id=new_id("sug"),
         conversation_id=body.conversation_id,
+        episode_id=episode_id,
+        words=learning.redacted(case.words, case.facts),
         text=proposal.text,
         intent=proposal.intent,
+        probability=proposal.probability,
         citations=proposal.citations,
         created_at=runtime.services.clock(),
     )
@@ -97,10 +108,20 @@ async def judge_suggestion(
     suggestion_id: str, body: SuggestionVerdict, runtime: Service, staff: Representative
 ) -> dict[str, Any]:
     """Say what became of the suggestion: that is what the service learns from."""
-    async with runtime.services.database.write() as session:
+    services, intent = runtime.services, learning.checked(body.intent)
+    async with services.database.read() as session:
         row = await session.get(Suggestion, suggestion_id)
-        if row is None:
-            raise Problem(404, "No such suggestion", f"There is no suggestion {suggestion_id}.")
+    if row is None:
+        raise Problem(404, "No such suggestion", f"There is no suggestion {suggestion_id}.")
+    facts: Mapping[str, Any] = {}
+    if row.conversation_id is not None:
+        facts = await services.customer_facts((await services.transcript.get(row.conversation_id)).customer_id)
+    now = services.clock()
+    async with services.database.write() as session:
+        if row.conversation_id is not None:
+            await session.get_one(Conversation, row.conversation_id, with_for_update=True)
+        row = await session.get_one(Suggestion, suggestion_id)
         row.verdict, row.final_text, row.author = body.verdict, body.final_text, staff.email
-        row.decided_at = runtime.services.clock()
+        row.decided_at = now
+        await learning.of_suggestion(session, services, row, intent, staff.email, now, facts)
     return {"id": suggestion_id, "verdict": body.verdict}

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from sse_starlette import EventSourceResponse
 
 from agents.frame import ASKS_WHICH
+from app import learning
 from app.api.callers import Caller, CallingCustomer, Service
 from app.api.problems import Problem
 from app.identity import Customer, Staff
@@ -214,12 +215,17 @@ async def give_feedback(
     conversation_id: str, body: NewFeedback, runtime: Service, customer: CallingCustomer
 ) -> dict[str, Any]:
     """Say whether it helped."""
-    await runtime.services.transcript.get(conversation_id, customer.id)
+    services = runtime.services
+    await services.transcript.get(conversation_id, customer.id)
     feedback = Feedback(
-        id=new_id("fbk"), conversation_id=conversation_id, created_at=runtime.services.clock(), **body.model_dump()
+        id=new_id("fbk"), conversation_id=conversation_id, created_at=services.clock(), **body.model_dump()
     )
     event = {"feedback": feedback.id, "solved": body.solved, "rating": body.rating}
-    await runtime.services.transcript.record(conversation_id, [feedback], [("feedback", event)])
+    await services.transcript.record(conversation_id, [feedback], [("feedback", event)])
+    facts = await services.customer_facts(customer.id)
+    async with services.database.write() as session:
+        conversation = await session.get_one(Conversation, conversation_id, with_for_update=True)
+        await learning.of_feedback(session, services, conversation, feedback, facts)
     return {"id": feedback.id}
 
 

@@ -42,6 +42,20 @@ class Note(BaseModel):
     note: str = Field(default="", max_length=4000)
 
 
+class Resolution(Note):
+    """What settled the matter, and what it was about."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"note": "The exemption is on file.", "intent": "tax_exemption"}]},
+    )
+    intent: str | None = Field(
+        default=None,
+        description="What it was about: an intent of `GET /v1/intents`, or a new name in small letters with "
+        "underscores. The service learns from it, once a person has promoted what it learnt.",
+    )
+
+
 class Transfer(Note):
     """Where the handoff goes."""
 
@@ -137,9 +151,14 @@ async def transfer(handoff_id: str, body: Transfer, runtime: Service, staff: Rep
 
 
 @router.post("/handoffs/{handoff_id}/resolve")
-async def resolve(handoff_id: str, runtime: Service, staff: Representative, body: Note | None = None) -> dict[str, Any]:
+async def resolve(
+    handoff_id: str, runtime: Service, staff: Representative, body: Resolution | None = None
+) -> dict[str, Any]:
     """Close it: the matter is settled."""
-    return _item(await handoffs.change(runtime, handoff_id, staff, "resolve", note=body.note if body else ""))
+    said = body or Resolution()
+    return _item(
+        await handoffs.change(runtime, handoff_id, staff, "resolve", note=said.note, intent=said.intent or None)
+    )
 
 
 @router.get("/approvals/{approval_id}")

@@ -33,7 +33,7 @@ def list_decisions(
     as_json: Json = False,
 ) -> None:
     """List a conversation's decisions, in order."""
-    rows = asyncio.run(_of_conversation(Settings.read(), conversation))
+    rows = asyncio.run(of_conversation(Settings.read(), conversation))
     document = {"conversation_id": conversation, "decisions": [row.model_dump(mode="json") for row in rows]}
     emit(document, as_json, "" if as_json else _table(rows))
 
@@ -42,10 +42,9 @@ async def _explained(settings: Settings, decision_id: str) -> "Explained":
     """The decision with all that belongs to it."""
     from sqlmodel import col, select
 
-    from agents.confidence.model import CostModel
     from app.commands.explanation import Explained
     from app.connectors import policies
-    from app.settings import PROMPTS
+    from app.runtime import cost_model
     from records.conversation import Conversation
     from records.database import Database
     from records.decision import DecisionRecord
@@ -76,11 +75,12 @@ async def _explained(settings: Settings, decision_id: str) -> "Explained":
         sentences = {policy.id: policy.reason for policy in policies(settings).policies.values()}
     except PolicyError:  # `handrail policy check` says what is wrong; what was recorded can be told without them
         sentences = {}
-    costs = CostModel.load(PROMPTS / "costs.yaml")
-    return Explained(row, conversation.customer_id, *found, sentences=sentences, house_currency=costs.currency)
+    house = cost_model(settings).currency
+    return Explained(row, conversation.customer_id, *found, sentences=sentences, house_currency=house)
 
 
-async def _of_conversation(settings: Settings, conversation_id: str) -> list["DecisionRecord"]:
+async def of_conversation(settings: Settings, conversation_id: str) -> list["DecisionRecord"]:
+    """A conversation's decisions, in order. Raises `UnknownConversation`."""
     from sqlmodel import col, select
 
     from records.conversation import Conversation

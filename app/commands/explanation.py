@@ -35,7 +35,22 @@ _PASSED = {
     "consent": "The customer agreed, or nothing needs their yes.",
     "reply": "Every figure and promise in the reply is backed.",
 }
-_TOLD_ELSEWHERE = {"policies", "features", "p_now"}
+_TOLD_ELSEWHERE = {
+    "policies",
+    "features",
+    "p_correct",
+    "p_now",
+    "minimum_probability",
+    "bound_from",
+    "calibrated_bound",
+    "break_even",
+    "loss_terms",
+    "person_terms",
+    "stakes",
+    "intent",
+    "house_currency",
+}
+"""Figures that have a sentence of their own; `handrail gate explain` shows the whole sum."""
 
 
 @dataclass(frozen=True)
@@ -198,11 +213,11 @@ def _figures(explained: Explained, check: Mapping[str, Any]) -> list[tuple[str, 
         "cost_of_person": "what a person and the wait would cost",
     }
     told = [(name, money(figures[key], explained.house_currency)) for key, name in named.items() if key in figures]
-    if "minimum_probability" in figures:
-        told.append(("lowest probability to act alone", f"{100 * figures['minimum_probability']:.0f} %"))
-    if "p_now" in figures:
+    if figures.get("minimum_probability") is not None:
+        told.append(("lowest probability to act alone", f"{100 * figures['minimum_probability']:.1f} %"))
+    if "p_now" in figures:  # recorded by earlier versions
         told.append(("probability as it stands, before any further yes", f"{100 * figures['p_now']:.1f} %"))
-    rest = [name for name in figures if name not in {*named, *_TOLD_ELSEWHERE, "minimum_probability", "p_correct"}]
+    rest = [name for name in figures if name not in {*named, *_TOLD_ELSEWHERE}]
     return told + [(words(name), plain(name, figures[name], explained.house_currency)) for name in rest]
 
 

@@ -1,5 +1,6 @@
 // An open handoff: the transcript and the packet, and what the representative does about it.
 
+import { matterQuestion } from "./console-matter.js";
 import { el } from "./dom.js";
 import { due, growing, packetOf } from "./packet.js";
 import { prose } from "./prose.js";
@@ -51,7 +52,7 @@ export class Case {
       ),
       following(
         actions,
-        ({ state, queue }) => ({ state, queue }),
+        ({ state, queue, packet }) => ({ state, queue, guess: packet.ranking?.[0] }),
         (now) => this.#actions(now),
       ),
       following(reply, isOpen, (open) => open && this.#reply()),
@@ -91,12 +92,12 @@ export class Case {
     ];
   }
 
-  #actions({ state, queue }) {
+  #actions({ state, queue, guess }) {
     if (!isOpen({ state })) return null;
     const button = (label, onclick, kind) => el("button", { type: "button", class: kind, onclick }, label);
     return [
       state === "open" && button("Claim", () => this.#act("claim", {}, "It is yours."), "primary"),
-      button("Resolve", () => this.#resolve()),
+      button("Resolve", () => this.#resolve(guess)),
       button("Return to assistant", () => this.#return()),
       button("Transfer", () => this.#transfer(queue)),
     ];
@@ -126,14 +127,19 @@ export class Case {
     });
   }
 
-  async #resolve() {
-    const note = await this.#desk.ask({
-      title: "Resolve",
-      text: "The matter is settled. If the customer writes again, that starts anew.",
-      label: "What settled it? (kept in the record)",
-      confirm: "Resolve",
+  async #resolve(guess) {
+    await this.#desk.attempt(async () => {
+      const { items } = await this.#desk.service.get("/v1/intents");
+      const matter = matterQuestion(guess, items);
+      const note = await this.#desk.ask({
+        title: "Resolve",
+        text: "The matter is settled. If the customer writes again, that starts anew.",
+        label: "What settled it? (kept in the record)",
+        confirm: "Resolve",
+        more: matter.element,
+      });
+      if (note !== null) await this.#act("resolve", { note, intent: matter.answer() }, "Resolved.");
     });
-    if (note !== null) await this.#act("resolve", { note }, "Resolved.");
   }
 
   async #return() {

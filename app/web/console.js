@@ -238,8 +238,8 @@ class Desk {
     if (role === "status") setTimeout(() => notice.remove(), 6000);
   }
 
-  /** Asks for a note, or a choice among `options`; null where the answer is to leave it. */
-  ask({ title, text, label, options, confirm }) {
+  /** Asks for a note, or a choice among `options`, after `more`; null where the answer is to leave it. */
+  ask({ title, text, label, options, confirm, more }) {
     const dialog = find("ask");
     const choices = options?.map((name) => el("option", { value: name }, words(name)));
     const field = choices ? el("select", { id: "ask-field" }, choices) : el("textarea", { id: "ask-field", rows: "3" });
@@ -254,6 +254,7 @@ class Desk {
           { onsubmit: (event) => (event.preventDefault(), answer(field.value.trim())) },
           el("h2", { id: "ask-title" }, title),
           el("p", {}, text),
+          more,
           el("label", { for: "ask-field" }, label),
           field,
           el(

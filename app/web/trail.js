@@ -94,7 +94,7 @@ function weighed({ stage, p_correct: p, minimum_probability: bound, expected_los
   const cents = (minor) => (minor / 100).toFixed(2);
   return [
     stage ? `Stage ${stage}.` : "",
-    p !== undefined && bound !== undefined ? `Right with ${percent(p)}; at least ${percent(bound)} is asked. ` : "",
+    p !== undefined && bound != null ? `Right with ${percent(p)}; at least ${percent(bound)} is asked. ` : "",
     loss !== undefined ? `A mistake is expected to cost ${cents(loss)}, a person costs ${cents(person)}.` : "",
   ];
 }

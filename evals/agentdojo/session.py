@@ -107,7 +107,18 @@ class Session:
         return Outcome(function, True, tuple(self._asked))
 
     async def _judge(self, name: str, arguments: dict[str, Any]) -> Judged:
-        features = Features(ASKED_FOR, 0.9, 0.0, 1.0, 0.0, 0.0, tool_errors=0, failed_turns=0, repeats=0)
+        features = Features(
+            intent_probability=ASKED_FOR,
+            intent_margin=0.9,
+            out_of_scope=0.0,
+            chosen=0.0,
+            grounded_arguments=1.0,
+            relevance=0.0,
+            tool_errors=0,
+            failed_turns=0,
+            declined_offers=0,
+            repeats=0,
+        )
         situation = Situation(
             conversation_id="agentdojo",
             customer_id=CUSTOMER,
@@ -116,6 +127,7 @@ class Session:
             customer_value_minor=0,
             offered_tools=self.offered,
             evidence=self.evidence,
+            wish_probability=ASKED_FOR,
             features=features,
             stage="autonomous",
             canary_share=1.0,

@@ -1,6 +1,7 @@
 """Representatives and approvers in the console, with the customer's chat beside it."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sqlmodel import select
 
 from app.identity import staff_token
 from records.handoff import Suggestion
+from records.learning import LabelledExample, examples_in
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +30,13 @@ async def stored_suggestions(service: Served) -> list[Suggestion]:
     assert service.runtime is not None
     async with service.runtime.services.database.read() as session:
         return list(await session.scalars(select(Suggestion)))
+
+
+async def kept_examples(service: Served) -> list[LabelledExample]:
+    """What the service may learn."""
+    assert service.runtime is not None
+    async with service.runtime.services.database.read() as session:
+        return await examples_in(session)
 
 
 async def in_a_persons_hands(service: Served, text: str = "talk to a person", customer: str = "cus_004") -> Any:
@@ -114,6 +123,30 @@ async def test_a_suggestion_that_is_sent_as_it_is_counts_as_accepted_and_a_dismi
     await expect(desk.reply).to_have_value("")
     await expect(desk.case.get_by_role("log", name="Transcript")).to_contain_text("rep@example.com")
     assert sorted(row.verdict or "" for row in await stored_suggestions(service)) == ["accepted", "rejected"]
+
+
+async def test_a_resolved_case_is_named_with_the_guess_or_a_new_name_by_keyboard_alone(
+    service: Served, visit: Visit, keep: Keep
+) -> None:
+    await in_a_persons_hands(service, DISPUTE, "cus_003")
+    desk = Console(await visit("/console"))
+    await desk.be("rep@example.com")
+    await desk.choose("Halvorsen Logistics")
+    await desk.button("Resolve").press("Enter")
+    about = desk.page.get_by_label("What was it about?")
+    await expect(about).not_to_have_value("")
+    await expect(about).to_have_accessible_description(re.compile("Handrail learns from your answer"))
+    await about.focus()
+    await about.select_option("Something new…")
+    name = desk.page.get_by_label("Name of the new matter")
+    await expect(name).to_be_focused()
+    await keep(desk.page, "console-resolve")
+    await desk.page.keyboard.type("Uptime promise, disputed")
+    await desk.page.keyboard.press("Enter")
+    await desk.notice("Resolved.")
+    (row,) = await kept_examples(service)
+    assert (row.intent, row.state, row.by) == ("uptime_promise_disputed", "accepted", "rep@example.com")
+    assert row.text == DISPUTE
 
 
 async def test_an_approver_approves_in_the_console_and_the_customer_sees_the_refund(

@@ -51,6 +51,7 @@ def test_what_is_not_there_is_named(handrail: Handrail, tmp_path: Path) -> None:
         ["triage", "fit", "none", "--out", "model"],
         ["triage", "predict", "hello", "--model", "none"],
         ["triage", "evaluate", "none", "--model", "model"],
+        ["triage", "drift", "none"],
         ["eval", "run", "none", "--out", "report"],
         ["eval", "openings", "none", "--out", "report"],
     ):

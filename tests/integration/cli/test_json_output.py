@@ -64,6 +64,10 @@ def test_triage_commands_print_one_document(handrail: Handrail, tmp_path: Path, 
         *("triage", "evaluate", examples, "--model", "model", "--out-of-scope", "foreign.jsonl", "--json")
     ).document
     assert {"accuracy", "p50_ms", "out_of_scope_auroc", "escalated_at_5pct_slip"} <= set(judged)
+    with examples.open("a") as file:
+        file.writelines(json.dumps({"text": f"add a seat for {n}", "intent": "seats"}) + "\n" for n in range(6))
+    drawn = handrail("triage", "drift", examples, "--new", "1", "--examples", "3", "--draws", "2", "--json").document
+    assert (drawn["new_accuracy"], drawn["old_accuracy_after"], drawn["draws"]) == (1.0, 1.0, 2)
 
 
 def test_commands_over_a_whole_home_print_one_document(handrail: Handrail, whole_home: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from orders_world import HttpShop, Shop, called
 from sqlmodel import select
 
-from agents.confidence.model import ConfidenceModel, CostModel, Features
+from agents.confidence.model import ConfidenceModel, Features
+from agents.confidence.money import CostModel
 from agents.gate.call import CallGate, Situation, fingerprint
 from agents.gate.verdict import Ruling
 from app.settings import PROMPTS
@@ -29,13 +30,14 @@ CANCEL, READ, LIST = "orders.cancel", "orders.get_order", "orders.list_orders"
 NOW = datetime(2026, 1, 15, 10, tzinfo=UTC)
 SURE = Features(
     intent_probability=0.99,
-    intent_margin=0.9,
+    intent_margin=0.98,
     out_of_scope=0.0,
+    chosen=0.0,
     grounded_arguments=1.0,
-    consented=1.0,
     relevance=1.0,
     tool_errors=0,
     failed_turns=0,
+    declined_offers=0,
     repeats=0,
 )
 
@@ -50,6 +52,7 @@ def situation(said: str, *offered: str) -> Situation:
         customer_value_minor=100_000,
         offered_tools=frozenset(offered),
         evidence=Evidence(customer_texts=[("msg_1", said)]),
+        wish_probability=0.99,
         features=SURE,
         stage="autonomous",
         canary_share=0.1,

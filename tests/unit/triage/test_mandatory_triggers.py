@@ -12,7 +12,8 @@ from agents.frame import Frame
 from agents.nodes.triage import _trigger_names
 from agents.triage.route import parts_of, without_ruled_out
 from agents.turn import TurnContext
-from app.runtime import Shared, _guess, training_examples
+from app.champion import guess_of
+from app.runtime import Shared, training_examples
 
 VALUABLE = {"plan": "enterprise", "yearly_value_minor": 12_000_000}
 SMALL = {"plan": "team", "yearly_value_minor": 50_000}
@@ -43,7 +44,7 @@ def fires(shared: Shared) -> Fires:
         turn = SimpleNamespace(services=services, text=message, facts=facts, frame=Frame(), start=start)
         asked = without_ruled_out(message)
         texts = [asked, *parts_of(asked)]
-        guess, *parts = map(_guess, texts, shared.classifier.predict_many(texts))
+        guess, *parts = map(guess_of, texts, shared.classifier.predict_many(texts))
         fired = content.escalation.fired(_trigger_names(cast(TurnContext, turn), guess, parts))
         return fired.id if fired else None
 
@@ -79,6 +80,6 @@ def test_a_small_customer_who_threatens_to_leave_reaches_a_person_only_when_it_i
 
 def test_most_ordinary_requests_are_understood_at_once(shared: Shared) -> None:
     predictions = shared.classifier.predict_many([message for _, message in ORDINARY])
-    guesses = [_guess(message, p) for (_, message), p in zip(ORDINARY, predictions, strict=True)]
+    guesses = [guess_of(message, p) for (_, message), p in zip(ORDINARY, predictions, strict=True)]
     right = sum(guess.best[0] == intent for (intent, _), guess in zip(ORDINARY, guesses, strict=True))
     assert right / len(ORDINARY) >= UNDERSTOOD
