@@ -1,62 +1,30 @@
 """The commands of `evals`. They join the `handrail` command through the entry-point group ``handrail.commands``."""
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.commands.output import BadInput, Json, emit
+from evals.run_commands import compare_runs, import_recordings, run_tickets, summary_lines
 
 commands = typer.Typer(help="Play recorded tickets and judge the results.", no_args_is_help=True)
+commands.command("run")(run_tickets)
+commands.command("compare")(compare_runs)
+commands.command("import")(import_recordings)
 ROOT = Path(__file__).resolve().parent
 
 
 def register(cli: typer.Typer) -> None:
-    """Add `eval`, `demo` and `bench` to the command."""
+    """Add `eval`, `demo`, `bench` and `gate simulate` to the command."""
+    from app.commands.gate import commands as gate
+    from evals.simulation_command import simulate
+
     cli.add_typer(commands, name="eval")
     cli.command()(demo)
     cli.command()(bench)
-
-
-@commands.command("run")
-def run_tickets(
-    tickets: Annotated[list[Path], typer.Argument(help="Files of recorded tickets, one JSON line each.")],
-    out: Annotated[Path, typer.Option(help="Folder for summary.json and report.html.")],
-    workers: Annotated[int, typer.Option(min=1, help="Tickets played at the same time.")] = 2,
-    as_json: Json = False,
-) -> None:
-    """Play recorded tickets, each in a fresh world, and grade the end state of the backends."""
-    import asyncio
-
-    from app.commands.output import progress
-    from app.logs import configure
-    from app.settings import Settings
-    from evals.report import write_report
-    from evals.runner import play_all
-    from evals.summary import summarise
-    from evals.tickets import load_tickets
-    from evals.world import backends, prepared
-
-    loaded, refused = load_tickets(tickets)
-    if not loaded:
-        raise BadInput(str(refused[0]) if refused else f"{tickets[0]}: holds no ticket")
-    configure(quiet=True)
-    begin = time.monotonic()
-
-    async def play() -> Any:
-        async with backends(Settings.read()) as settings:
-            shared = await prepared(settings)
-            with progress("Playing tickets", len(loaded)) as advance:
-                return await play_all(loaded, shared, settings, workers=workers, on_done=lambda *_: advance())
-
-    results = asyncio.run(play())
-    summary = summarise(results, time.monotonic() - begin, [str(line) for line in refused])
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
-    write_report(summary, out / "report.html", f"Recorded tickets: {', '.join(path.name for path in tickets)}")
-    emit(summary, as_json, _text(summary, out))
+    gate.command()(simulate)
 
 
 @commands.command("openings")
@@ -126,12 +94,45 @@ def attack_service(
 
 @commands.command("calibrate")
 def calibrate_confidence(
-    recorded: Annotated[Path, typer.Argument(help="Recordings with `outcome.correct`, one JSON line each.")],
+    recorded: Annotated[
+        list[Path], typer.Argument(help="Our recorded tickets, or one file of recordings with `outcome.correct`.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for confidence.json.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Learn from recordings of any system which conversations were handled right; judged by group, out of fold."""
+    """Learn how sure one may be: before an action, from our own tickets; of a whole conversation, from others'."""
+    from evals.calibration.own import are_own
+
+    if all(are_own(path) for path in recorded):
+        _calibrate_gate(recorded, out, seed, as_json)
+    elif len(recorded) > 1:
+        raise BadInput(f"{recorded[1]}: of recordings without `expected`, give one file")
+    else:
+        _calibrate_outcomes(recorded[0], out, seed, as_json)
+
+
+def _calibrate_gate(paths: list[Path], out: Path, seed: int, as_json: bool) -> None:
+    from app.commands.output import progress
+    from app.logs import configure
+    from app.settings import Settings
+    from evals.calibration import own
+    from evals.calibration.calibrate import CannotCalibrate
+
+    configure(quiet=True)
+    tickets, refused = own.read(paths)
+    if not tickets:
+        raise BadInput(refused[0] if refused else f"{paths[0]}: holds no ticket")
+    try:
+        with progress("Playing tickets", own.steps_of(tickets)) as advance:
+            fitted = own.calibrate_own(tickets, Settings.read(), seed, advance)
+    except CannotCalibrate as error:
+        raise BadInput(f"{paths[0]}: {error}") from None
+    document = {"model": own.save(fitted, out), **fitted.figures, "refused_lines": refused, "tickets": fitted.tickets}
+    emit(document, as_json, "\n".join([*own.lines(fitted.figures, out), *_refused(refused)]))
+
+
+def _calibrate_outcomes(recorded: Path, out: Path, seed: int, as_json: bool) -> None:
     from app.commands.output import progress
     from evals.calibration.calibrate import REPEATS, CannotCalibrate, calibrate
     from evals.calibration.model import save
@@ -245,20 +246,6 @@ def _attack_lines(figures: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _text(summary: dict[str, Any], out: Path) -> str:
-    lines = [
-        f"{summary['conversations']} tickets in {summary['seconds']} s: {100 * summary['correct']:.1f} % right, "
-        f"{summary['resolved']} resolved, {summary['escalated']} escalated, "
-        f"{summary['awaiting_approval']} awaiting approval",
-        f"effects verified {summary['effects_verified']}, wrong actions {summary['wrong_actions']}, "
-        f"missed escalations {summary['missed_escalations']}, unnecessary {summary['unnecessary_escalations']}, "
-        f"lost {summary['lost']}",
-    ]
-    lines += [f"  {t['id']}: {'; '.join(t['problems'])}" for t in summary["tickets"] if not t["correct"]]
-    lines += [f"refused {line}" for line in summary["refused_lines"]]
-    return "\n".join([*lines, f"report: {out / 'report.html'}"])
-
-
 def demo(
     out: Annotated[Path | None, typer.Option(help="Folder for summary.json and report.html.")] = None,
     as_json: Json = False,
@@ -271,7 +258,8 @@ def demo(
 
     settings = Settings.read()
     summary = asyncio.run(play_demo(settings, out or settings.home / "demo", quiet=as_json))
-    emit(summary, as_json, _text(summary, out or settings.home / "demo"))
+    folder = out or settings.home / "demo"
+    emit(summary, as_json, "\n".join([*summary_lines(summary), f"report: {folder / 'report.html'}"]))
     raise typer.Exit(0 if summary["lost"] == 0 and summary["wrong_actions"] == 0 else 1)
 
 

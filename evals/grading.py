@@ -33,6 +33,10 @@ class Played:
     model_calls: int
     decisions: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
+    repeat: int = 0
+    """0: the customer said what was recorded; later ones put it differently."""
+    model_cost: float = 0.0
+    """What the model's provider charged, in units of the house currency."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,27 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from app.commands.gate import weighed
 from app.runtime import Runtime, Shared
 from app.settings import Settings
 from evals.customer import SimulatedCustomer
 from evals.grading import Grade, Played, grade, normalised
 from evals.tickets import Ticket
-from evals.world import end_state, fresh_world, names_of
+from evals.wording import reworded
+from evals.world import StandingClock, end_state, fresh_world, names_of, replayed_identifiers
+from records.identifiers import identifiers_from
 from tools.errors import ToolError
 
 MAX_EXCHANGES = 12
+BETWEEN = timedelta(seconds=30)
+"""How long a customer takes to write."""
+
+
+TOLD = ("id", "kind", "verdict", "check", "reason", "policies", "p_correct", "proposal")
+"""What is kept of a decision, beside the sum of the financial gate."""
 
 
 async def play_all(
@@ -37,14 +47,23 @@ async def play_all(
     return list(await asyncio.gather(*(one(ticket) for ticket in tickets)))
 
 
-async def play(ticket: Ticket, shared: Shared, settings: Settings) -> Played:
-    """Play one ticket in a world of its own."""
-    async with fresh_world(shared, settings, ticket.opened_at, {ticket.customer}) as runtime:
-        before = await end_state(runtime)
-        conversation = await runtime.services.transcript.open(ticket.customer, ticket.level, ticket.channel)
-        exchanges, milliseconds = await _converse(ticket, runtime, conversation.id)
-        after = await end_state(runtime)
-        played = await _collect(ticket, runtime, conversation.id, exchanges, milliseconds)
+async def play(ticket: Ticket, shared: Shared, settings: Settings, *, seed: int = 0, repeat: int = 0) -> Played:
+    """Play one ticket in a world of its own.
+
+    Its times and identifiers follow from the ticket, `seed` and `repeat`, so that it can be played again. In repeats
+    after the first the customer puts the same words differently.
+    """
+    said = ticket if repeat == 0 else reworded(ticket, seed, repeat)
+    clock = StandingClock(ticket.opened_at)
+    source = replayed_identifiers(f"{seed} {ticket.id} {repeat}", ticket.opened_at)
+    with identifiers_from(source):
+        async with fresh_world(shared, settings, ticket.opened_at, {ticket.customer}, clock) as runtime:
+            before = await end_state(runtime)
+            conversation = await runtime.services.transcript.open(ticket.customer, ticket.level, ticket.channel)
+            exchanges, milliseconds = await converse(said, runtime, conversation.id, lambda: clock.move_on(BETWEEN))
+            after = await end_state(runtime)
+            played = await _collect(ticket, runtime, conversation.id, exchanges, milliseconds)
+    played.repeat = repeat
     played.changed = normalised(after, before) != normalised(before, before)
     done = [effect for effect in played.effects if effect["state"] == "verified"]
     if done:
@@ -52,7 +71,10 @@ async def play(ticket: Ticket, shared: Shared, settings: Settings) -> Played:
     return played
 
 
-async def _converse(ticket: Ticket, runtime: Runtime, conversation_id: str) -> tuple[list[dict[str, str]], list[float]]:
+async def converse(
+    ticket: Ticket, runtime: Runtime, conversation_id: str, pause: Callable[[], None] = lambda: None
+) -> tuple[list[dict[str, str]], list[float]]:
+    """(what was said, milliseconds of each turn). `pause` is called while the customer writes the next message."""
     from app.api.conversations import turn_answer
 
     customer, names = SimulatedCustomer(ticket), names_of(runtime)
@@ -62,6 +84,7 @@ async def _converse(ticket: Ticket, runtime: Runtime, conversation_id: str) -> t
     for _ in range(MAX_EXCHANGES):
         if text is None:
             break
+        pause()
         begin = time.perf_counter()
         message, task = await runtime.turns.receive(conversation_id, names.as_here(text))
         await task
@@ -111,9 +134,10 @@ def played_from(
         lost=len(lost),
         turn_ms=milliseconds,
         model_calls=sum(turn["model_calls"] for turn in turns),
+        model_cost=sum(turn["cost_micros"] for turn in turns) / 1_000_000,
         decisions=[
-            {k: d[k] for k in ("kind", "verdict", "check", "reason", "policies", "p_correct", "proposal")}
-            for d in record["decisions"]
+            {**{name: decision[name] for name in TOLD}, "weighed": weighed(decision)}
+            for decision in record["decisions"]
         ],
     )
 

@@ -1,8 +1,10 @@
 """A world: a fresh home with its own databases, sharing what is expensive to load and never changes."""
 
 import asyncio
+import hashlib
+import itertools
 import tempfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,23 +31,43 @@ def clock_from(start: datetime) -> Clock:
     return lambda: start + (system_clock() - begun)
 
 
-def just_after(start: datetime) -> Clock:
-    """A clock for replays: each look is a millisecond later, so two runs see the same times."""
-    looks = 0
+class StandingClock:
+    """A clock for replays: it stands until it is moved on, so two runs see the same times."""
 
-    def look() -> datetime:
-        nonlocal looks
-        looks += 1
-        return start + timedelta(milliseconds=looks)
+    def __init__(self, start: datetime) -> None:
+        self._now = start
 
-    return look
+    def __call__(self) -> datetime:
+        return self._now
+
+    def move_on(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._now += by
+
+
+def replayed_identifiers(name: str, start: datetime) -> Callable[[], str]:
+    """A source of UUIDv7s that follow from `name` and sort in the order in which they were given out."""
+    milliseconds, given = int(start.timestamp() * 1000), itertools.count()
+
+    def give() -> str:
+        number = next(given)
+        later, place = divmod(number, 1 << 12)
+        drawn = int.from_bytes(hashlib.sha256(f"{name} {number}".encode()).digest()[:8], "big") >> 2
+        value = (milliseconds + later) << 80 | 7 << 76 | place << 64 | 2 << 62 | drawn
+        return f"{value:032x}"
+
+    return give
 
 
 @asynccontextmanager
 async def fresh_world(
-    shared: Shared, settings: Settings, opened_at: datetime, customers: Collection[str] | None = None
+    shared: Shared,
+    settings: Settings,
+    opened_at: datetime,
+    customers: Collection[str] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Runtime]:
-    """A running service in a home of its own, as of `opened_at`.
+    """A running service in a home of its own, as of `opened_at`; `clock` stands in for one that runs on from there.
 
     With BILLING=stripe an account of its own as well, in which `customers` (default: all) are as in the sandbox.
     """
@@ -60,7 +82,7 @@ async def fresh_world(
                 own = own.model_copy(update={"stripe_api_key": SecretStr(f"sk_test_{home.name}")})
                 books = await stack.enter_async_context(at_stripe(own, opened_at, customers))
             own = await stack.enter_async_context(scim_for_world(own))
-            world = running(own, clock=clock_from(opened_at), shared=shared, background=False)
+            world = running(own, clock=clock or clock_from(opened_at), shared=shared, background=False)
             runtime = await stack.enter_async_context(world)
             if own.provisioning == "scim":
                 await fill(*address(own), await runtime.sandbox.dump())

@@ -48,7 +48,12 @@ class Check:
 
 
 def choose_threshold(
-    p_correct: Probabilities, correct: Outcomes, alpha: float, delta: float, batch: Probabilities | None = None
+    p_correct: Probabilities,
+    correct: Outcomes,
+    alpha: float,
+    delta: float,
+    batch: Probabilities | None = None,
+    starts: int = 1,
 ) -> Threshold:
     """The lowest threshold at which, with probability 1 - `delta`, at most `alpha` of the accepted tickets are wrong.
 
@@ -65,19 +70,26 @@ def choose_threshold(
     probabilities of the very tickets to come, a threshold must also keep the rate among *them*: the tail is then the
     hypergeometric one over both samples, which holds for each threshold taken by itself.
 
+    With `starts`, several such sequences begin at evenly spaced thresholds, each with an equal part of `delta`
+    (multi-start, section 4 of the same paper): a mistake among the surest few then does not end the whole search.
+
     The tickets must be exchangeable with those to come; repeats of one task are less than as many tickets.
     """
-    chosen = NOTHING_ALONE
+    part = delta / starts
+    counted = []
     for threshold in np.unique(p_correct)[::-1]:
         over = p_correct >= threshold
         accepted, wrong = int(over.sum()), int((over & ~correct).sum())
         coming = None if batch is None else int((batch >= threshold).sum())
-        if _tail(0, accepted, alpha, coming) > delta:
-            continue
-        p_value = _tail(wrong, accepted, alpha, coming)
-        if p_value > delta:
-            break
-        chosen = Threshold(float(threshold), accepted, wrong, p_value)
+        if _tail(0, accepted, alpha, coming) <= part:
+            counted.append(Threshold(float(threshold), accepted, wrong, _tail(wrong, accepted, alpha, coming)))
+    chosen = NOTHING_ALONE
+    for start in {round(n) for n in np.linspace(0, len(counted) - 1, starts)} if counted else ():
+        for tested in counted[start:]:
+            if tested.p_value is None or tested.p_value > part:
+                break
+            if tested.accepted > chosen.accepted:
+                chosen = tested
     return chosen
 
 
@@ -100,11 +112,14 @@ def check_by_splits(
     seed: int,
     groups: NDArray[np.int_] | None = None,
     splits: int = SPLITS,
+    starts: int = 1,
 ) -> Check:
     """Set the threshold on a random half, judge it on the other, and again; halves of whole groups where given."""
     exceeded, shares, wrong_sum, accepted_sum = 0, [], 0, 0
     for first in _halves(len(p_correct), groups, splits, seed):
-        chosen = choose_threshold(p_correct[first], correct[first], alpha, delta, batch=p_correct[~first])
+        chosen = choose_threshold(
+            p_correct[first], correct[first], alpha, delta, batch=p_correct[~first], starts=starts
+        )
         over = chosen.accepts(p_correct[~first])
         accepted, wrong = int(over.sum()), int((over & ~correct[~first]).sum())
         exceeded += wrong > alpha * accepted + 1e-9

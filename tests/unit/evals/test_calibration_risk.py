@@ -82,3 +82,22 @@ def test_splits_by_group_keep_groups_whole() -> None:
     p, correct = np.full(80, 0.9), np.repeat(np.arange(10) % 2 == 0, 8)
     check = check_by_splits(p, correct, 0.5, 0.1, seed=0, groups=groups, splits=50)
     assert check.splits == 50 and 0 <= check.exceeded <= 1
+
+
+def test_several_starts_get_past_a_mistake_among_the_surest_few() -> None:
+    p = np.concatenate([np.full(30, 0.99), np.full(270, 0.95)])
+    correct = np.ones(300, bool)
+    correct[:3] = False
+    assert choose_threshold(p, correct, alpha=0.1, delta=0.1).p_correct is None
+    chosen = choose_threshold(p, correct, alpha=0.1, delta=0.1, starts=3)
+    assert (chosen.p_correct, chosen.accepted, chosen.wrong) == (0.95, 300, 3)
+
+
+def test_several_starts_keep_the_promise_of_one() -> None:
+    rng = np.random.default_rng(0)
+    levels = np.repeat(np.linspace(0.5, 0.95, 6), 40)
+    broken = [
+        choose_threshold(levels, rng.random(len(levels)) > 0.11, alpha=0.1, delta=0.1, starts=3).p_correct is not None
+        for _ in range(400)
+    ]
+    assert np.mean(broken) <= 0.1

@@ -1,0 +1,83 @@
+"""`eval calibrate` on our own recorded tickets: they are played, and the gate's model and bounds are fitted."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents.confidence.model import DEFAULT
+from app.settings import Settings
+from evals.calibration.gate_model import REPEATS, Fitted, Promise, fit_gate
+from evals.calibration.proposals import Proposal, collect
+from evals.tickets import Ticket, load_tickets
+
+
+def are_own(path: Path) -> bool:
+    """Whether the file holds tickets with what is expected of them, rather than other systems' recordings."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.strip():
+                try:
+                    first = json.loads(line)
+                except ValueError:
+                    return False
+                return isinstance(first, dict) and "expected" in first
+    return False
+
+
+def read(paths: list[Path]) -> tuple[list[Ticket], list[str]]:
+    """The tickets, and the lines that were refused."""
+    tickets, refused = load_tickets(paths)
+    return tickets, [str(line) for line in refused]
+
+
+def steps_of(tickets: list[Ticket]) -> int:
+    """How often `on_step` is called."""
+    return 2 * len(tickets) + REPEATS
+
+
+def calibrate_own(tickets: list[Ticket], settings: Settings, seed: int, on_step: Callable[[], None]) -> Fitted:
+    """Play and fit. Raises `CannotCalibrate`, and `BrokenSettings` where the cost file cannot be used."""
+    from app.runtime import cost_model
+
+    risk = cost_model(settings).risk
+    promise = Promise(risk.wrong_action_rate, risk.certainty, risk.unknown_share)
+    return fit_gate(asyncio.run(_played(tickets, settings, on_step)), promise, seed, on_step)
+
+
+async def _played(tickets: list[Ticket], settings: Settings, on_step: Callable[[], None]) -> list[Proposal]:
+    from evals.world import backends, prepared
+
+    async with backends(settings) as own:
+        return await collect(tickets, await prepared(own), own, on_step)
+
+
+def save(fitted: Fitted, out: Path) -> str:
+    """Write the model; returns its id."""
+    out.mkdir(parents=True, exist_ok=True)
+    return fitted.model.save(out / DEFAULT.name, fitted.figures)
+
+
+def lines(figures: dict[str, Any], out: Path) -> list[str]:
+    """The figures as text."""
+    promise, splits = figures["promise"], figures["splits"]
+    alone = "nothing is done alone"
+    if figures["overall"]["p_correct"] is not None:
+        alone = f"alone from {figures['overall']['p_correct']:.1%} on"
+    told = [
+        f"{figures['proposals']} actions in {figures['tickets_with_proposals']} tickets, {figures['wrong']} of them "
+        f"wrong, {figures['of_unknown_matters']} on matters that triage had never heard of",
+        f"AUROC {figures['auroc']:.3f}; calibration error {figures['calibration_error']:.3f} (a perfect forecaster: "
+        f"{figures['calibration_error_by_chance']:.3f})",
+        f"at most {promise['rate']:.0%} wrong with {promise['certainty']:.0%} certainty, one matter in "
+        f"{1 / promise['unknown_share']:.0f} unknown: {alone}"
+        if promise["unknown_share"]
+        else f"at most {promise['rate']:.0%} wrong with {promise['certainty']:.0%} certainty: {alone}",
+        f"over {splits['splits']} random splits the rate was exceeded in {splits['exceeded']:.1%}, and something was "
+        f"done alone in {splits['acting']:.0%}",
+    ]
+    for intent, bound in figures["by_intent"].items():
+        least = "nothing alone" if bound["p_correct"] is None else f"from {bound['p_correct']:.1%} on"
+        told.append(f"  {intent}: {least} ({bound['tickets']} actions, {bound['wrong']} wrong)")
+    return [*told, f"model: {out / DEFAULT.name}; HANDRAIL_CONFIDENCE={out} uses it"]

@@ -1,0 +1,1 @@
+"""Other people's records as recordings of ours: tau-bench's trajectories, tables, helpdesks' exports."""

@@ -1,0 +1,27 @@
+"""What a run gives to those who count: each ticket with what became of it and the verdict."""
+
+from collections.abc import Sequence
+
+from evals.grading import Grade, Played
+from evals.tickets import Ticket
+
+Result = tuple[Ticket, Played, Grade]
+Results = Sequence[Result]
+GENERAL = "general"
+WITH_PERSON = ("escalated", "awaiting_approval")
+"""Endings at which a person has the matter."""
+
+
+def group_of(result: Result) -> str:
+    """Conversations of one group are no independent evidence."""
+    return result[0].group or result[0].id
+
+
+def needs_person(ticket: Ticket) -> bool:
+    """Whether the ticket must reach a person."""
+    return ticket.expected.dispositions == ["escalated"]
+
+
+def may_reach_person(ticket: Ticket) -> bool:
+    """Whether handing it to a person is no mistake."""
+    return "escalated" in ticket.expected.dispositions

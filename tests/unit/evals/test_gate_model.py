@@ -1,0 +1,101 @@
+"""The gate's model and bounds, fitted on made-up proposals whose truth is known."""
+
+import numpy as np
+import pytest
+
+from agents.confidence.model import NAMES, ConfidenceModel, Features, UnusableConfidence
+from agents.confidence.money import Bound
+from evals.calibration.calibrate import CannotCalibrate
+from evals.calibration.gate_model import PRIOR, Promise, fit_gate
+from evals.calibration.proposals import Proposal
+
+PROMISE = Promise(rate=0.05, certainty=0.9, unknown_share=0.1)
+SURE = Features(0.99, 0.98, 0.01, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def proposal(number: int, p: float, right: bool, *, intent: str = "refund", unknown: bool = False) -> Proposal:
+    features = Features(p, 2 * p - 1, 1 - p, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return Proposal(f"T-{number}", f"G-{number}", intent, "billing.refund", features, right, unknown)
+
+
+def ordinary(count: int = 200, intent: str = "refund") -> list[Proposal]:
+    """Known matters: right as often as the classifier says."""
+    rng = np.random.default_rng(7)
+    chances = rng.uniform(0.9, 0.999, count)
+    return [proposal(n, p, bool(rng.random() < p), intent=intent) for n, p in enumerate(chances)]
+
+
+def foreign(count: int = 40) -> list[Proposal]:
+    """Unknown matters: mostly wrong, and less sure."""
+    return [proposal(10_000 + n, 0.6, n % 4 == 0, unknown=True) for n in range(count)]
+
+
+def test_what_is_surer_of_its_intent_is_likelier_right() -> None:
+    fitted = fit_gate([*ordinary(), *foreign()], PROMISE)
+    assert fitted.figures["auroc"] > 0.8
+    assert fitted.figures["calibration_error"] < 0.06
+    low = fitted.model.p_correct(Features(0.5, 0.0, 0.5, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert low < 0.8 < fitted.model.p_correct(SURE)
+
+
+def test_no_weight_changes_the_sign_that_its_feature_means() -> None:
+    # Doubtful ones were all right, sure ones wrong: a fit without limits would learn to distrust a clear wish.
+    odd = [proposal(n, 0.7, True) for n in range(60)] + [proposal(100 + n, 0.99, n > 10) for n in range(60)]
+    weights = fit_gate(odd, PROMISE).model.weights
+    assert all(weights[name] * PRIOR[name] >= 0 for name in NAMES)
+
+
+def test_what_the_tickets_never_show_keeps_its_prior_meaning() -> None:
+    model = fit_gate([*ordinary(), *foreign()], PROMISE).model
+    failing = Features(0.99, 0.98, 0.01, 0.0, 1.0, 0.0, 3.0, 2.0, 0.0, 2.0)
+    assert model.p_correct(failing) < model.p_correct(SURE) - 0.02
+
+
+def test_the_promise_is_kept_over_random_splits() -> None:
+    figures = fit_gate([*ordinary(400), *foreign()], PROMISE).figures
+    assert figures["kept"]
+    assert figures["splits"]["exceeded"] <= 0.1
+    assert figures["splits"]["acting"] > 0.5
+
+
+def test_a_matter_that_goes_wrong_too_often_is_not_done_alone_and_few_tickets_borrow_the_bound_of_all() -> None:
+    bad = [proposal(500 + n, 0.97, n % 2 == 0, intent="exports") for n in range(30)]
+    rare = [proposal(600 + n, 0.99, True, intent="rare") for n in range(3)]
+    model = fit_gate([*ordinary(400), *bad, *rare], Promise(0.1, 0.9, 0.0)).model
+    assert model.bound("exports") == Bound(None, "intent", 30, 15)
+    assert model.bound("rare") == model.overall
+    assert model.bound(None) == model.overall
+    assert model.overall.p_correct is not None
+
+
+def test_without_a_mistake_there_is_nothing_to_learn_from() -> None:
+    with pytest.raises(CannotCalibrate, match="0 of them wrong"):
+        fit_gate([proposal(n, 0.99, True) for n in range(50)], PROMISE)
+
+
+def test_the_file_comes_back_as_it_was_written(tmp_path) -> None:
+    fitted = fit_gate([*ordinary(), *foreign()], PROMISE)
+    name = fitted.model.save(tmp_path / "confidence.json", fitted.figures)
+    loaded = ConfidenceModel.load(tmp_path)
+    assert (loaded.id, loaded.weights, loaded.overall) == (name, fitted.model.weights, fitted.model.overall)
+    assert loaded.p_correct(SURE) == fitted.model.p_correct(SURE)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "is no model of `eval calibrate`"),
+        ('{"format": "other", "version": 1}', "is other version 1"),
+        ('{"format": "handrail-gate-confidence", "version": 1, "model": {"weights": {"luck": 1}}}', "luck"),
+    ],
+)
+def test_a_file_that_holds_no_model_is_refused(tmp_path, content: str, says: str) -> None:
+    path = tmp_path / "confidence.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UnusableConfidence, match=says):
+        ConfidenceModel.load(path)
+
+
+def test_one_seed_gives_one_model() -> None:
+    proposals = [*ordinary(), *foreign()]
+    assert fit_gate(proposals, PROMISE, 3).model == fit_gate(proposals, PROMISE, 3).model
