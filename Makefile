@@ -7,7 +7,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test serve lint types test-matrix test-browser test-llm dojo bench lock check clean
+.PHONY: setup demo test serve lint types test-slow test-matrix test-browser test-llm dojo bench lock check clean
 
 setup: $(STAMP)
 
@@ -21,7 +21,7 @@ demo: setup
 	$(VENV)/bin/handrail demo
 
 test: setup
-	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix and not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 serve: setup
 	$(VENV)/bin/handrail serve
@@ -39,6 +39,10 @@ check: lint types test
 # SHARE=3 runs every third of them, as .ci/run does; alone it runs all.
 test-matrix: setup
 	MATRIX_SHARE=$(or $(SHARE),1) $(VENV)/bin/python -m pytest -m matrix --numprocesses auto --maxprocesses 4 --dist worksteal
+
+# Runs that are cut off and taken up again, and triage that is taught and promoted, from end to end.
+test-slow: setup
+	$(VENV)/bin/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile
 
 test-browser: setup
 	npm ci --silent --prefix tests/browser

@@ -53,9 +53,16 @@ MOST_ODDS = 7.0
 """Log-odds beyond which a classifier's word is not taken more seriously: 999 to 1."""
 
 
+MOST_TIMES = 2.0
+"""What happens more often says no more: long conversations are no worse for being long."""
+
+
 def inputs_of(features: Features) -> list[float]:
-    """What the regression is made over, in the order of `NAMES`: probabilities as log-odds, the rest as it is."""
-    return [_log_odds(value) if name in PROBABILITIES else float(value) for name, value in asdict(features).items()]
+    """What the regression is made over, in the order of `NAMES`: probabilities as log-odds, counts up to a bound."""
+    return [
+        _log_odds(value) if name in PROBABILITIES else min(float(value), MOST_TIMES)
+        for name, value in asdict(features).items()
+    ]
 
 
 def _log_odds(p: float) -> float:

@@ -56,7 +56,11 @@ class Fitted:
 
 
 def fit_gate(
-    proposals: Sequence[Proposal], promise: Promise, seed: int = 0, on_repeat: Callable[[], None] = lambda: None
+    proposals: Sequence[Proposal],
+    promise: Promise,
+    seed: int = 0,
+    on_repeat: Callable[[], None] = lambda: None,
+    repeats: int = REPEATS,
 ) -> Fitted:
     """Fit, cross-validate by group and set the bounds. Raises `CannotCalibrate`."""
     inputs = np.array([inputs_of(p.features) for p in proposals], dtype=float).reshape(len(proposals), len(NAMES))
@@ -68,12 +72,12 @@ def fit_gate(
             "right and wrong ones of several tickets are needed"
         )
     weights = _shares(proposals, promise.unknown_share)
-    repeats = []
-    for repeat in range(REPEATS):
-        repeats.append(_out_of_fold(inputs, right, weights, groups, np.random.default_rng([seed, repeat])))
+    estimates = []
+    for repeat in range(repeats):
+        estimates.append(_out_of_fold(inputs, right, weights, groups, np.random.default_rng([seed, repeat])))
         on_repeat()
     kept = _as_they_come(proposals, promise.unknown_share, seed)
-    p_correct = np.mean(repeats, axis=0)
+    p_correct = np.mean(estimates, axis=0)
     judged = [proposals[n] for n in kept], p_correct[kept], right[kept]
     overall, by_intent = _bounds(*judged, promise)
     intercept, fitted = _logistic(inputs, right, weights)

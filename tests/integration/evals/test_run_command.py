@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from served import KEY
 
+pytestmark = pytest.mark.slow
+
 HANDRAIL = Path(sys.executable).parent / "handrail"
 DEVELOPMENT = Path(__file__).parents[3] / "evals" / "tickets" / "development.jsonl"
 TICKETS, REPEATS = 4, 2

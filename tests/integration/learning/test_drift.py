@@ -15,6 +15,8 @@ from evals.tickets import load_tickets
 from records import learning
 from records.learning import LabelledExample
 
+pytestmark = pytest.mark.slow
+
 TICKETS = Path(__file__).parents[3] / "evals" / "tickets" / "development.jsonl"
 
 
