@@ -17,6 +17,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
         ("knowledge", _knowledge),
         ("embeddings", _embeddings),
         ("content", _content),
+        ("gate", _gate),
         ("billing", check_billing),
         ("access", check_access),
         ("model", check_model),
@@ -87,6 +88,15 @@ async def _content(settings: Settings) -> str:
         PolicyEngine.load(POLICIES)
     triggers = len(content.escalation.triggers)
     return f"{len(content.library.procedures)} procedures, {triggers} triggers, {len(registry)} tools, policies valid"
+
+
+async def _gate(settings: Settings) -> str:
+    from app.runtime import confidence_model, cost_model
+
+    costs, confidence = cost_model(settings), confidence_model(settings)
+    least = confidence.overall.p_correct
+    alone = "nothing is done alone" if least is None else f"alone from {max(least, costs.minimum_probability):.1%} on"
+    return f"costs in {costs.currency} from {settings.costs}, confidence model {confidence.id}: {alone}"
 
 
 async def check_billing(settings: Settings) -> str:

@@ -101,3 +101,16 @@ def test_a_cost_file_that_cannot_be_used_is_refused_with_its_line(
     bad = tmp_path / "bad.yaml"
     bad.write_text(COSTS.read_text(encoding="utf-8").replace("money: 300", "money: lots"), encoding="utf-8")
     handrail("gate", "simulate", "--cost-file", bad).refused("bad.yaml:", "loss.money")
+
+
+def test_doctor_names_what_is_wrong_with_costs_and_confidence(handrail: Handrail, tmp_path: Path) -> None:
+    def gate(**settings: object) -> dict[str, Any]:
+        found = handrail("doctor", "--json", **settings).document["findings"]
+        return next(finding for finding in found if finding["part"] == "gate")
+
+    assert gate()["ok"] and "alone from" in gate()["says"]
+    missing = gate(COSTS=tmp_path / "none.yaml")
+    assert not missing["ok"] and "HANDRAIL_COSTS" in missing["says"]
+    (tmp_path / "confidence.json").write_text("{}", encoding="utf-8")
+    broken = gate(CONFIDENCE=tmp_path)
+    assert not broken["ok"] and "HANDRAIL_CONFIDENCE" in broken["says"]
