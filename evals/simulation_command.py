@@ -43,7 +43,6 @@ def _played(
     paths: list[Path], settings: Any, cost_file: Path, workers: int
 ) -> tuple[list[tuple[str, Mapping[str, Any]]], dict[str, Any]]:
     """The decisions of the tickets under today's costs, and how they end under both."""
-    from app.commands.output import progress
     from app.logs import configure
     from evals.tickets import load_tickets
 
@@ -51,9 +50,8 @@ def _played(
     loaded, refused = load_tickets(paths)
     if not loaded:
         raise BadInput(str(refused[0]) if refused else f"{paths[0]}: holds no ticket")
-    with progress("Playing tickets", 2 * len(loaded)) as advance:
-        now = _ended(loaded, settings, workers, advance)
-        then = _ended(loaded, settings.model_copy(update={"costs": cost_file.resolve()}), workers, advance)
+    now = _ended(loaded, settings, workers)
+    then = _ended(loaded, settings.model_copy(update={"costs": cost_file.resolve()}), workers)
     decisions = [(ticket.id, decision) for ticket, played, _ in now for decision in played.decisions]
     changed = [
         {"ticket": ticket.id, "now": before.disposition, "then": after.disposition}
@@ -70,12 +68,13 @@ def _played(
     return decisions, figures
 
 
-def _ended(tickets: list[Any], settings: Any, workers: int, advance: Any) -> list[Any]:
+def _ended(tickets: list[Any], settings: Any, workers: int) -> list[Any]:
+    from app.commands.output import progress
     from evals.campaign import Plan, carry_out
 
     with tempfile.TemporaryDirectory(prefix="handrail-simulation-") as folder:
         plan = Plan(tickets, Path(folder), workers=workers)
-        return asyncio.run(carry_out(plan, settings, advance)).results
+        return asyncio.run(carry_out(plan, settings, lambda total: progress("Playing tickets", total))).results
 
 
 def _counts(results: list[Any]) -> dict[str, int]:
