@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -127,7 +127,7 @@ def make_classifier(settings: Settings, content: Content, embedder: Any, learned
     texts, intents = texts + [text for text, _ in learned], intents + [intent for _, intent in learned]
     digest = hashlib.sha256("\n".join([str(FORMAT), embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
     folder = settings.artefacts / f"triage-{digest}"
-    if not (folder / "manifest.json").exists():
+    if not folder.exists():  # it appears whole or not at all
         whole = folder.with_suffix(f".{secrets.token_hex(4)}")  # others may be fitting the same
         IntentClassifier.fit(texts, intents, lasting_embedder(settings)).save(whole)
         try:
@@ -216,28 +216,9 @@ async def running(
         if shared is None:
             shared = await asyncio.to_thread(load_shared, settings, content)
         shared = replace(shared, content=content)
-        knowledge, embedder = shared.knowledge, shared.embedder
-        champion = Champion(
-            database,
-            base_of(content),
-            shared.classifier,
-            lambda learned: make_classifier(settings, content, embedder, learned),
-            shared.version,
-        )
-        if shared.classifier is not None:
-            await champion.refresh()
-            shared = replace(shared, classifier=champion.classifier, version=champion.version)
+        champion = await _serving(settings, database, content, shared)
+        shared = replace(shared, classifier=champion.classifier, version=champion.version)
         broadcaster = Broadcaster()
-
-        async def search(query: str, audiences: frozenset[str]) -> Any:
-            found = await knowledge.search_async(query, audiences)
-            return list(found.passages), found.relevance
-
-        async def stage_of(intent: str) -> tuple[str, float]:
-            async with database.read() as session:
-                row = await session.get(RolloutStage, intent)
-            return (row.stage, row.canary_share) if row else (settings.default_stage, 0.1)
-
         chosen = proposer or make_proposer(settings, content)
         if close := getattr(chosen, "close", None):
             stack.push_async_callback(close)
@@ -257,9 +238,9 @@ async def running(
             library=content.library,
             templates=content.templates,
             classify=champion.classify,
-            search=search,
+            search=_search_in(shared.knowledge),
             customer_facts=facts,
-            stage_of=stage_of,
+            stage_of=_stages_in(database, settings.default_stage),
             proposer=chosen,
             system_prompt=content.system_prompt,
             company=settings.company,
@@ -280,6 +261,38 @@ async def running(
                 sending = asyncio.create_task(OutboxSender(database, clock, mail).keep_sending())
                 stack.callback(sending.cancel)
         yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key(), champion)
+
+
+async def _serving(settings: Settings, database: Database, content: Content, shared: Shared) -> Champion:
+    """What triage asks: the version that a person promoted, or what was shipped."""
+    embedder = shared.embedder
+
+    def build(learned: Learned) -> Any:
+        return make_classifier(settings, content, embedder, learned)
+
+    champion = Champion(database, base_of(content), shared.classifier, build, shared.version)
+    if shared.classifier is not None:
+        await champion.refresh()
+    return champion
+
+
+def _search_in(knowledge: Any) -> Callable[[str, frozenset[str]], Awaitable[tuple[list[Any], float]]]:
+    async def search(query: str, audiences: frozenset[str]) -> tuple[list[Any], float]:
+        found = await knowledge.search_async(query, audiences)
+        return list(found.passages), found.relevance
+
+    return search
+
+
+def _stages_in(database: Database, usual: str) -> Callable[[str], Awaitable[tuple[str, float]]]:
+    """The rollout stage of each intent, with its canary share."""
+
+    async def stage_of(intent: str) -> tuple[str, float]:
+        async with database.read() as session:
+            row = await session.get(RolloutStage, intent)
+        return (row.stage, row.canary_share) if row else (usual, 0.1)
+
+    return stage_of
 
 
 def confidence_model(settings: Settings) -> ConfidenceModel:

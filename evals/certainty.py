@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Any
 
-from evals.results import Result, Results
+from evals.results import Result, Results, last_words
 
 POINTS = 40
 
@@ -43,11 +43,7 @@ def _weighed(result: Result) -> Iterator[tuple[float, bool]]:
     What the customer was asked and never agreed to is left out: nobody knows whether it would have been right.
     """
     ticket, played, _ = result
-    latest: dict[str, dict[str, Any]] = {}
-    for decision in played.decisions:
-        if decision["kind"] == "call" and decision["p_correct"] is not None:
-            latest[f"{decision['proposal']['tool']} {sorted(decision['proposal']['arguments'].items())}"] = decision
-    for decision in latest.values():
+    for decision in last_words(played.decisions):
         proposal, verdict = decision["proposal"], decision["verdict"]
         expected = any(effect.fits(proposal["tool"], proposal["arguments"]) for effect in ticket.expected.effects)
         if verdict in ("permitted", "escalate"):

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from app.identity import customer_token, staff_token
 from app.logs import configure
+from app.runtime import cost_model
 from app.settings import Settings
 from evals.customer import SimulatedCustomer
 from evals.demo_home import home_for, leave
@@ -51,7 +52,7 @@ async def play_demo(settings: Settings, out: Path, *, quiet: bool) -> dict[str, 
                 results.append((ticket, played, verdict))
                 _print(console, ticket, played, verdict)
     leave(home, settings, out, conversations=len(results))
-    summary = summarise(results, time.monotonic() - begin)
+    summary = summarise(results, time.monotonic() - begin, costs=cost_model(settings))
     (out / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
     write_report(summary, out / "report.html", "Handrail demo")
     return summary

@@ -88,16 +88,12 @@ def match(
     extra = list(done)
     missing = []
     for effect in expected:
-        fitting = next((d for d in extra if d["tool"] == effect.tool and _part(effect.arguments, d["arguments"])), None)
+        fitting = next((d for d in extra if effect.fits(d["tool"], d["arguments"])), None)
         if fitting is None:
             missing.append(effect)
         else:
             extra.remove(fitting)
     return missing, extra
-
-
-def _part(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    return all(whole.get(name) == value for name, value in part.items())
 
 
 def normalised(

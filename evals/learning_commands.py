@@ -35,7 +35,7 @@ def propose(
     from app.commands.output import progress
     from app.logs import configure
     from app.settings import Settings
-    from evals import proposal
+    from evals import candidate
     from evals.tickets import load_tickets
 
     tickets, refused = ([], []) if no_replay else load_tickets(replay or [TICKETS])
@@ -48,14 +48,14 @@ def propose(
             folded = bars.enter_context(progress("Comparing", folds))
             played = bars.enter_context(progress("Playing tickets", 2 * len(tickets))) if tickets else lambda: None
             made = asyncio.run(
-                proposal.propose(settings, tickets, by, workers=workers, folds=folds, folded=folded, played=played)
+                candidate.propose(settings, tickets, by, workers=workers, folds=folds, folded=folded, played=played)
             )
-    except proposal.NothingToLearn as error:
+    except candidate.NothingToLearn as error:
         emit({"id": None, "reason": str(error)}, as_json, f"nothing to propose: {error}")
         raise typer.Exit(1) from None
     folder = report_folder(settings, made.version.id)
     document = {**made.figures, "refused_lines": [str(line) for line in refused], "report": str(folder / "report.md")}
-    proposal.write_report(document, folder)
+    candidate.write_report(document, folder)
     emit(document, as_json, "\n".join(_lines(document)))
     raise typer.Exit(1 if made.figures["objections"] else 0)
 

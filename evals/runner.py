@@ -62,7 +62,7 @@ async def play(ticket: Ticket, shared: Shared, settings: Settings, *, seed: int 
             conversation = await runtime.services.transcript.open(ticket.customer, ticket.level, ticket.channel)
             exchanges, milliseconds = await converse(said, runtime, conversation.id, lambda: clock.move_on(BETWEEN))
             after = await end_state(runtime)
-            played = await _collect(ticket, runtime, conversation.id, exchanges, milliseconds)
+            played = played_from(ticket, await record_of(runtime, conversation.id), exchanges, milliseconds)
     played.repeat = repeat
     played.changed = normalised(after, before) != normalised(before, before)
     done = [effect for effect in played.effects if effect["state"] == "verified"]
@@ -101,14 +101,12 @@ def exchange(text: str, answer: dict[str, Any]) -> dict[str, str]:
     return {"customer": text, "handrail": answer["reply"], "disposition": answer["disposition"] or "", **asks}
 
 
-async def _collect(
-    ticket: Ticket, runtime: Runtime, conversation_id: str, exchanges: list[dict[str, str]], milliseconds: list[float]
-) -> Played:
+async def record_of(runtime: Runtime, conversation_id: str) -> dict[str, Any]:
+    """The whole record of a conversation, with ids as the tickets call them."""
     from app.api.conversations import conversation_record
 
     conversation = await runtime.services.transcript.get(conversation_id)
-    record = names_of(runtime).as_recorded(await conversation_record(runtime, conversation, whole=True))
-    return played_from(ticket, record, exchanges, milliseconds)
+    return names_of(runtime).as_recorded(await conversation_record(runtime, conversation, whole=True))
 
 
 def played_from(

@@ -1,11 +1,12 @@
 """What another cost file would change: in what is done alone, in what people get, and in money."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agents.confidence.money import CostModel, Weighing, weigh_again
 from app.commands.gate import weighed
+from evals.results import last_words
 
 ALONE, PERSON = "alone", "person"
 
@@ -42,27 +43,19 @@ class Action:
         }
 
 
-def actions_of(decisions: Iterable[tuple[str, Mapping[str, Any]]], today: CostModel, other: CostModel) -> list[Action]:
-    """The actions among recorded decisions, each given with its source; the last word on a call counts.
-
-    A call is weighed once before the customer is asked and again when they said yes: that is one action.
-    """
-    latest: dict[tuple[str, str, str], Action] = {}
-    for source, decision in decisions:
-        figures = decision["weighed"] if "weighed" in decision else weighed(decision)
-        if figures is None:
-            continue
-        proposal = decision["proposal"]
-        key = source, proposal["tool"], repr(sorted(proposal["arguments"].items()))
-        latest[key] = Action(
-            source=source,
-            decision=decision["id"],
-            tool=proposal["tool"],
-            arguments=proposal["arguments"],
-            now=weigh_again(today, figures),
-            then=weigh_again(other, figures),
-        )
-    return list(latest.values())
+def actions_of(
+    conversations: Mapping[str, Sequence[Mapping[str, Any]]], today: CostModel, other: CostModel
+) -> list[Action]:
+    """The actions among the recorded decisions of tickets or conversations."""
+    actions = []
+    for source, decisions in conversations.items():
+        for decision in last_words(decisions):
+            figures = decision["weighed"] if "weighed" in decision else weighed(decision)
+            if figures is not None:  # None: decided before sums were recorded
+                proposal = decision["proposal"]
+                sums = weigh_again(today, figures), weigh_again(other, figures)
+                actions.append(Action(source, decision["id"], proposal["tool"], proposal["arguments"], *sums))
+    return actions
 
 
 def compare(actions: Sequence[Action], other: CostModel) -> dict[str, Any]:

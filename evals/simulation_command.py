@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,16 +32,16 @@ def simulate(
         raise BadInput(str(error).replace("setting HANDRAIL_COSTS", "--cost-file")) from None
     played: dict[str, Any] = {}
     if tickets:
-        decisions, played = _played(tickets, settings, cost_file, workers)
+        conversations, played = _played(tickets, settings, cost_file, workers)
     else:
-        decisions = asyncio.run(_recorded(settings))
-    figures = {**compare(actions_of(decisions, cost_model(settings), other), other), **played}
+        conversations = asyncio.run(_recorded(settings))
+    figures = {**compare(actions_of(conversations, cost_model(settings), other), other), **played}
     emit(figures, as_json, "" if as_json else "\n".join([*lines(figures), *_endings(figures)]))
 
 
 def _played(
     paths: list[Path], settings: Any, cost_file: Path, workers: int
-) -> tuple[list[tuple[str, Mapping[str, Any]]], dict[str, Any]]:
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """The decisions of the tickets under today's costs, and how they end under both."""
     from app.logs import configure
     from evals.tickets import load_tickets
@@ -52,7 +52,7 @@ def _played(
         raise BadInput(str(refused[0]) if refused else f"{paths[0]}: holds no ticket")
     now = _ended(loaded, settings, workers)
     then = _ended(loaded, settings.model_copy(update={"costs": cost_file.resolve()}), workers)
-    decisions = [(ticket.id, decision) for ticket, played, _ in now for decision in played.decisions]
+    decisions = {ticket.id: played.decisions for ticket, played, _ in now}
     changed = [
         {"ticket": ticket.id, "now": before.disposition, "then": after.disposition}
         for (ticket, before, _), (_, after, _) in zip(now, then, strict=True)
@@ -89,7 +89,7 @@ def _counts(results: list[Any]) -> dict[str, int]:
     }
 
 
-async def _recorded(settings: Any) -> list[tuple[str, Mapping[str, Any]]]:
+async def _recorded(settings: Any) -> dict[str, list[Any]]:
     from sqlmodel import col, select
 
     from records.database import Database
@@ -102,7 +102,10 @@ async def _recorded(settings: Any) -> list[tuple[str, Mapping[str, Any]]]:
             rows = list(await session.scalars(calls))
     finally:
         await database.close()
-    return [(row.conversation_id, row.model_dump()) for row in rows]
+    conversations: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        conversations[row.conversation_id].append(row.model_dump())
+    return conversations
 
 
 def _endings(figures: Mapping[str, Any]) -> list[str]:

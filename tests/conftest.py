@@ -1,5 +1,6 @@
 """What tests share: one prepared home, from which every test gets a fresh one; and a service over real HTTP."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -48,11 +49,25 @@ def _logs_as_in_service() -> None:
 
 @pytest.fixture(scope="session")
 def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose embeddings, classifier and knowledge index are made; made once, never written to by a test."""
+    """A home whose embeddings, classifier and knowledge index are made; never written to by a test.
+
+    Made once in a run: each worker of it has a copy.
+    """
     import asyncio
 
     home = tmp_path_factory.mktemp("prepared")
-    asyncio.run(prepared(Settings(home=home, secret_key=KEY)))
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        asyncio.run(prepared(Settings(home=home, secret_key=KEY)))
+        return home
+    made = tmp_path_factory.getbasetemp().parent / "made-once"
+    with (made.parent / "made-once.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            half = made.with_name("made-half")
+            shutil.rmtree(half, ignore_errors=True)
+            asyncio.run(prepared(Settings(home=half, secret_key=KEY)))
+            half.rename(made)
+    shutil.copytree(made, home, dirs_exist_ok=True)
     return home
 
 

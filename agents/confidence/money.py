@@ -142,6 +142,7 @@ class Bound:
 class Weighing:
     """The sum that the financial gate made."""
 
+    stakes: Stakes
     p_correct: float
     bound: Bound
     loss_terms: Mapping[str, Minor]
@@ -218,6 +219,7 @@ class Weighing:
             "loss_terms": _rounded(self.loss_terms),
             "person_terms": _rounded(self.person_terms),
             "house_currency": self.currency,
+            "stakes": asdict(self.stakes),
         }
 
 
@@ -242,17 +244,12 @@ def weigh(costs: CostModel, p_correct: float, bound: Bound, stakes: Stakes) -> W
     if bound.p_correct is not None and bound.p_correct < costs.minimum_probability:
         least = Bound(costs.minimum_probability, "owner")
     unknown = stakes.currency if rate is None and stakes.amount_minor else ""
-    return Weighing(p_correct, least, loss, person, costs.currency, bound, unknown)
+    return Weighing(stakes, p_correct, least, loss, person, costs.currency, bound, unknown)
 
 
 def weigh_again(costs: CostModel, figures: Mapping[str, Any]) -> Weighing:
     """The sum of a recorded decision under other costs, from the figures that were recorded with it."""
     return weigh(costs, figures["p_correct"], Bound(**figures["calibrated_bound"]), Stakes(**figures["stakes"]))
-
-
-def as_recorded(stakes: Stakes) -> dict[str, Any]:
-    """The stakes as JSON."""
-    return asdict(stakes)
 
 
 def _units(minor: Minor) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agents.confidence.model import ConfidenceModel, Features
-from agents.confidence.money import CostModel, Stakes, as_recorded, weigh
+from agents.confidence.money import CostModel, Stakes, weigh
 from agents.gate.verdict import Check, Ruling, Verdict
 from records.spending import Spent
 from tools.errors import ToolError
@@ -194,8 +194,7 @@ class CallGate:
         )
         p = self.confidence.p_correct(features)
         weighing = weigh(self.costs, p, self.confidence.bound(situation.intent), stakes)
-        figures = {**weighing.as_json(), "intent": situation.intent}
-        figures |= {"stakes": as_recorded(stakes), "features": vars(features)}
+        figures = {**weighing.as_json(), "intent": situation.intent, "features": vars(features)}
         if weighing.act_alone or mark in situation.approvals:
             return Check("confidence", figures=figures), p
         # Where only the money speaks against it, a colleague's look at it is enough.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.knowledge.documents import UnreadableDocument
 from agents.knowledge.embed import Progress
 from agents.knowledge.index import KnowledgeIndex
+from agents.triage.evaluation import separation
 
 BINS = 10
 
@@ -130,14 +131,9 @@ def evaluate(
     return replace(
         evaluation,
         unanswerable=len(foreign),
-        relevance_auroc=_auroc(np.array(relevances), np.array(foreign)),
+        relevance_auroc=separation(foreign, relevances),
         calibration_error=_calibration_error(np.array(relevances), np.array(foreign)),
     )
-
-
-def _auroc(answered: NDArray[np.float64], foreign: NDArray[np.float64]) -> float:
-    above = (answered[:, None] > foreign).mean() + 0.5 * (answered[:, None] == foreign).mean()
-    return float(above)
 
 
 def _calibration_error(answered: NDArray[np.float64], foreign: NDArray[np.float64]) -> float:

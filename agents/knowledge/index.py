@@ -211,7 +211,7 @@ class KnowledgeIndex:
             collection = self._collection()
             state = str((collection.metadata or {}).get("state", ""))
             if self._stored is None or self._stored.state != state:
-                self._stored = _read_all(collection, state, self._embedder)
+                self._stored = _read_all(collection, state, self._documents)
             return self._stored
 
     def _collection(self) -> "chromadb.Collection":

@@ -90,8 +90,8 @@ async def _judge(turn: TurnContext, calls: list[dict[str, Any]], situation: Situ
         if (known := await _was_intended(turn, call)) is not None:
             found.judged[call["id"]], found.known[call["id"]] = known
             continue
-        intent = _matter_of(turn, call)
-        situation = replace(situation, intent=intent, features=_features(turn, intent))
+        if (intent := _matter_of(turn, call)) != situation.intent:
+            situation = replace(situation, intent=intent, features=_features(turn, intent))
         judged = await turn.services.gate.judge(call["tool"], call["arguments"], situation)
         judged = _limit_repeats(turn, call, judged)
         if judged.verdict.ruling is Ruling.PERMITTED and judged.tool is not None and judged.amount is not None:

@@ -230,7 +230,7 @@ def _record(turn: TurnContext, guess: Guess, names: dict[str, Any], odds: dict[s
         "out_of_scope": round(guess.out_of_scope, 4),
         "model": guess.version.name,
         "sentiment": round(names["sentiment"], 3),
-        "felt_words": felt_words(turn.text),
+        "felt_words": felt_words(turn.text, names["sentiment"]),
         "urgency": round(names["urgency"], 3),
         "urgent_signs": urgent_signs(turn.text),
         "priority": raised[0][0] if raised else "normal",

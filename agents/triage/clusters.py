@@ -12,7 +12,7 @@ from agents.triage.reading import core_of
 
 APART = 0.7
 """Mean cosine distance from which two groups are two matters. On mixed shipped intents this gives the purest groups
-that are still few (adjusted Rand index 0.5, nine of ten messages in a group that is theirs); HDBSCAN gives less."""
+that are still few."""
 SMALLEST = 2
 WORDS = 4
 WORD = r"(?u)\b[a-zA-Z]{3,}\b"

@@ -19,9 +19,9 @@ def sentiment(text: str) -> float:
     return _analyzer().polarity_scores(text)["compound"]
 
 
-def felt_words(text: str) -> list[str]:
-    """The words that speak most for the sentiment of a message, strongest first."""
-    sign = 1 if sentiment(text) > 0 else -1
+def felt_words(text: str, felt: float) -> list[str]:
+    """The words that speak most for the sentiment `felt` of a message, strongest first."""
+    sign = 1 if felt > 0 else -1
     lexicon = _analyzer().lexicon
     words = dict.fromkeys(re.findall(r"[a-z']+", text.lower()))
     return sorted((w for w in words if lexicon.get(w, 0.0) * sign > 0), key=lambda w: -abs(lexicon[w]))[:TOLD]

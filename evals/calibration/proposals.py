@@ -17,9 +17,9 @@ from agents.confidence.money import Bound
 from app.embeddings import lasting_embedder
 from app.runtime import Shared, training_examples
 from app.settings import Settings
-from evals.runner import converse
+from evals.runner import converse, record_of
 from evals.tickets import Ticket
-from evals.world import fresh_world, names_of
+from evals.world import fresh_world
 
 ACTING = ("permitted", "needs_approval")
 """Verdicts after which something happens, or would if a person looked no closer."""
@@ -89,13 +89,10 @@ def _trust_everything(folder: Path) -> Path:
 
 
 async def _proposals(ticket: Ticket, shared: Shared, settings: Settings, *, unknown: bool) -> list[Proposal]:
-    from app.api.conversations import conversation_record
-
     async with fresh_world(shared, settings, ticket.opened_at, {ticket.customer}) as runtime:
         conversation = await runtime.services.transcript.open(ticket.customer, ticket.level, ticket.channel)
         await converse(ticket, runtime, conversation.id)
-        conversation = await runtime.services.transcript.get(conversation.id)
-        record = names_of(runtime).as_recorded(await conversation_record(runtime, conversation, whole=True))
+        record = await record_of(runtime, conversation.id)
     return proposals_of(ticket, record, unknown=unknown)
 
 

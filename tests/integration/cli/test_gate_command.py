@@ -1,6 +1,7 @@
 """`handrail gate explain` and `gate simulate`: the sums of recorded decisions, and what other costs would change."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agents.confidence.money import Bound, CostModel, Stakes, as_recorded, weigh
-from app.settings import PROMPTS
+from agents.confidence.money import Bound, CostModel, Stakes, weigh
+from app.settings import PROMPTS, ROOT
 from records.database import Database, sqlite_url
 from records.decision import DecisionRecord
 from records.transcript import Transcript
@@ -24,7 +25,7 @@ def conversation(tmp_path: Path) -> str:
     """A home whose records hold a conversation with one weighed refund and one call that policy refused."""
     stakes = Stakes("money", "billing", 20_000, "EUR", value_minor=1_000_000, churn_risk=20.0)
     weighing = weigh(CostModel.load(COSTS), 0.97, Bound(0.9, "all", 243, 2), stakes)
-    figures = {**weighing.as_json(), "intent": "refund_request", "stakes": as_recorded(stakes), "features": {}}
+    figures = {**weighing.as_json(), "intent": "refund_request", "features": {}}
     refund = {"tool": "billing.refund", "arguments": {"invoice_id": "in_0042", "amount": 20_000}}
 
     async def work() -> str:
@@ -114,3 +115,25 @@ def test_doctor_names_what_is_wrong_with_costs_and_confidence(handrail: Handrail
     (tmp_path / "confidence.json").write_text("{}", encoding="utf-8")
     broken = gate(CONFIDENCE=tmp_path)
     assert not broken["ok"] and "HANDRAIL_CONFIDENCE" in broken["says"]
+
+
+@pytest.mark.slow
+def test_recorded_tickets_are_played_under_both_cost_files(
+    handrail: Handrail, tmp_path: Path, whole_home: Path
+) -> None:
+    tickets = (ROOT / "evals" / "tickets" / "development.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "two.jsonl").write_text("\n".join(tickets[:2]), encoding="utf-8")
+    cheap = (
+        COSTS.read_text(encoding="utf-8")
+        .replace("  billing: 640", "  billing: 1")
+        .replace("per_hour: 30", "per_hour: 0")
+    )
+    (tmp_path / "cheap.yaml").write_text(cheap, encoding="utf-8")
+    ended = handrail("gate", "simulate", "two.jsonl", "--cost-file", "cheap.yaml", "--json", HOME=whole_home)
+    assert ended.code == 0, ended.err
+    figures = json.loads(ended.out)
+    assert (figures["tickets"], figures["refused_lines"]) == (2, [])
+    now, then = figures["endings_now"], figures["endings_then"]
+    moved = len(figures["tickets_that_end_otherwise"])
+    assert then["awaiting_approval"] - now["awaiting_approval"] == now["resolved"] - then["resolved"] == moved > 0
+    assert {change["then"] for change in figures["changes"]} == {"person"}

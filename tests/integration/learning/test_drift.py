@@ -10,7 +10,7 @@ from new_matters import EXAMPLES, LATER, OLD, QUEUES, lines
 from served import Served
 
 from app.runtime import Runtime
-from evals.proposal import NothingToLearn, propose
+from evals.candidate import NothingToLearn, propose
 from evals.tickets import load_tickets
 from records import learning
 from records.learning import LabelledExample

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.confidence.money import Bound, CostModel, Stakes, as_recorded, weigh, weigh_again
+from agents.confidence.money import Bound, CostModel, Stakes, weigh, weigh_again
 from app.settings import PROMPTS
 from tools.placed_yaml import UnusableFile
 
@@ -80,9 +80,8 @@ def test_the_sum_is_told_in_words_with_every_part() -> None:
 
 
 def test_a_recorded_sum_is_made_again_under_other_costs() -> None:
-    stakes = refund(churn_risk=20.0)
-    made = weigh(costs(), 0.95, OFTEN_RIGHT, stakes)
-    figures = {**made.as_json(), "stakes": as_recorded(stakes)}
+    made = weigh(costs(), 0.95, OFTEN_RIGHT, refund(churn_risk=20.0))
+    figures = made.as_json()
     assert weigh_again(costs(), figures) == made
     cheap = weigh_again(costs(person={"general": 100}, minimum_probability=0.99), figures)
     assert (cheap.worth_it, cheap.bound.p_correct, cheap.calibrated.p_correct) == (False, 0.99, 0.9)

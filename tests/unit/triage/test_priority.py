@@ -41,8 +41,9 @@ def test_who_is_upset_and_likely_to_leave_goes_first() -> None:
 def test_what_raised_it_is_told_in_the_customers_own_words() -> None:
     assert urgent_signs(PRESSING) == ["production", "down", "blocked", "immediately", "exclamation marks"]
     assert urgent_signs(CALM) == []
-    assert felt_words("I hate this awful, useless thing. Thanks.")[:2] == ["hate", "awful"]
-    assert felt_words("the invoice of May") == []
+    hating = "I hate this awful, useless thing. Thanks."
+    assert felt_words(hating, sentiment(hating))[:2] == ["hate", "awful"]
+    assert felt_words("the invoice of May", 0.0) == []
 
 
 def test_a_rule_that_cannot_be_evaluated_raises_nothing_and_one_that_is_none_is_refused(tmp_path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from agents.triage.comparison import Judged, Labelled
 from app.champion import Base
+from evals.candidate import compared_tickets, figures_of, objections, report_lines
 from evals.grading import Grade, Played
-from evals.proposal import compared_tickets, figures_of, objections, report_lines
 from evals.tickets import Expected, Ticket, TicketMessage
 
 

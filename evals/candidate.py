@@ -14,6 +14,7 @@ from app.commands.learning import without_classifier
 from app.embeddings import lasting_embedder, passing_embedder
 from app.runtime import Shared, make_classifier
 from app.settings import Settings
+from evals.comparison import mcnemar
 from evals.grading import Grade, Played
 from evals.runner import play_all
 from evals.tickets import Ticket
@@ -199,11 +200,9 @@ def _accuracy(part: Sequence[Judged]) -> dict[str, Any]:
 
 def _chance(part: Sequence[Judged]) -> float:
     """Probability that old intents move so unevenly by chance (McNemar's exact test)."""
-    from scipy.stats import binomtest
-
     lost = sum(one.was_right and not one.is_right for one in part)
     won = sum(one.is_right and not one.was_right for one in part)
-    return round(float(binomtest(lost, lost + won).pvalue), 3) if lost + won else 1.0
+    return mcnemar(won, lost)
 
 
 def _moved(one: Judged) -> dict[str, Any]:
