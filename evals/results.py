@@ -8,7 +8,6 @@ from evals.tickets import Ticket
 
 Result = tuple[Ticket, Played, Grade]
 Results = Sequence[Result]
-GENERAL = "general"
 WITH_PERSON = ("escalated", "awaiting_approval")
 """Endings at which a person has the matter."""
 

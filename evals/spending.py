@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.confidence.money import CostModel
+from agents.confidence.money import GENERAL, CostModel
 from evals.intervals import ratio_interval
-from evals.results import GENERAL, WITH_PERSON, Result, Results, group_of
+from evals.results import WITH_PERSON, Result, Results, group_of
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ class Spent:
 def with_person(costs: CostModel, queue: str | None) -> Spent:
     """A ticket that a person of this queue handles."""
     name = queue or GENERAL
-    hours = costs.wait.hours.get(name, costs.wait.hours[GENERAL])
-    return Spent(people=costs.person.get(name, costs.person[GENERAL]), waiting=hours * costs.wait.per_hour)
+    return Spent(people=costs.person_of(name), waiting=costs.hours_of(name) * costs.wait.per_hour)
 
 
 def returns(costs: CostModel) -> Spent:

@@ -90,6 +90,14 @@ class CostModel(_Form):
             raise ValueError(f"{', '.join(sorted(missing))}: missing: say what a mistake of each kind costs")
         return _at_least_zero(loss)
 
+    def person_of(self, queue: str) -> int:
+        """What a handled handoff of that queue costs."""
+        return self.person.get(queue, self.person[GENERAL])
+
+    def hours_of(self, queue: str) -> float:
+        """How long a customer waits for that queue."""
+        return self.wait.hours.get(queue, self.wait.hours[GENERAL])
+
     @classmethod
     def load(cls, path: Path) -> "CostModel":
         """Read and check the file. Raises `UnusableFile`, which names file, line and field, and FileNotFoundError."""
@@ -228,7 +236,7 @@ def weigh(costs: CostModel, p_correct: float, bound: Bound, stakes: Stakes) -> W
     rate = 1.0 if stakes.currency in ("", costs.currency) else costs.exchange.get(stakes.currency)
     at_risk = stakes.value_minor * stakes.churn_risk / 100
     share = costs.reversible_share if stakes.reversible else 1.0
-    hours = costs.wait.hours.get(stakes.queue, costs.wait.hours[GENERAL])
+    hours = costs.hours_of(stakes.queue)
     loss = {
         "amount": stakes.amount_minor * (rate or 0.0) * share,
         "mistake": float(costs.loss[stakes.kind] + stakes.fixed_loss_minor),
@@ -236,7 +244,7 @@ def weigh(costs: CostModel, p_correct: float, bound: Bound, stakes: Stakes) -> W
         "leaving": at_risk * costs.leaving_share,
     }
     person = {
-        "person": float(costs.person.get(stakes.queue, costs.person[GENERAL])),
+        "person": float(costs.person_of(stakes.queue)),
         "wait": hours * costs.wait.per_hour,
         "leaving": hours * at_risk * costs.wait.leaving_share_per_hour,
     }
