@@ -121,11 +121,11 @@ def make_classifier(settings: Settings, content: Content, embedder: Any, learned
     `embedder` is for what customers write; examples are embedded through the lasting cache. `learned` are what people
     taught beside the shipped examples.
     """
-    from agents.triage.classifier import FORMAT, IntentClassifier
+    from agents.triage.classifier import RECIPE, IntentClassifier
 
     texts, intents = training_examples(content)
     texts, intents = texts + [text for text, _ in learned], intents + [intent for _, intent in learned]
-    digest = hashlib.sha256("\n".join([str(FORMAT), embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join([RECIPE, embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
     folder = settings.artefacts / f"triage-{digest}"
     if not folder.exists():  # it appears whole or not at all
         whole = folder.with_suffix(f".{secrets.token_hex(4)}")  # others may be fitting the same

@@ -35,6 +35,9 @@ NEIGHBOURS = 3
 CLEAREST = 0.25  # weight of the clearest sentence of a long message beside the whole
 TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
 
+RECIPE = f"{FORMAT} {SHARPNESS} {LEXICAL_WEIGHT} {RIDGE} {SCARCITY} {SCARCE} {NEIGHBOURS} {TYPICAL_SHARE}"
+"""What a fit depends on beside its examples: another recipe makes another artefact."""
+
 Matrix = NDArray[np.float32]
 
 
