@@ -60,7 +60,9 @@ async def _knowledge(settings: Settings) -> str:
 
     index = KnowledgeIndex(settings.home / "chroma", passing_embedder(settings), url=settings.chroma_url)
     count = await asyncio.to_thread(index.count)
-    return f"{count} windows of passages and titles" + ("" if count else ": ingest documents with `handrail knowledge ingest PATH`")
+    return f"{count} windows of passages and titles" + (
+        "" if count else ": ingest documents with `handrail knowledge ingest PATH`"
+    )
 
 
 async def _embeddings(settings: Settings) -> str:
