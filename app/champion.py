@@ -20,6 +20,8 @@ log = structlog.get_logger(__name__)
 OUT_OF_SCOPE_INTENT = "out_of_scope"
 LOOK_EVERY = 2.0
 """Seconds between two looks at which version is the champion."""
+LONGEST_PAUSE = 300.0
+"""Seconds at most until a version that could not be built is tried again; each try waits twice as long."""
 
 Learned = Sequence[tuple[str, str]]
 """(text, intent) of learned examples."""
@@ -113,14 +115,21 @@ class Champion:
         self._classify, self._serving = make_classify(classifier, version), row.id if row else None
         log.info("triage_serves", version=version.name)
 
+    async def try_refresh(self) -> bool:
+        """As `refresh`; where the version cannot be built, the former one serves on. Returns whether it went well."""
+        try:
+            await self.refresh()
+        except Exception:
+            log.exception("champion_not_taken_up", serves=self.version.name)
+            return False
+        return True
+
     async def keep_fresh(self) -> None:
-        """Look again and again, until cancelled; what fails is tried at the next look."""
+        """Look again and again, until cancelled; what fails is tried again, ever more seldom."""
+        pause = LOOK_EVERY
         while True:
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                await self.refresh()
-            except Exception:
-                log.exception("champion_not_taken_up")
+            await asyncio.sleep(pause)
+            pause = LOOK_EVERY if await self.try_refresh() else min(2 * pause, LONGEST_PAUSE)
 
 
 async def learned_by(database: Database, version: ModelVersion) -> list[tuple[str, str]]:

@@ -272,7 +272,7 @@ async def _serving(settings: Settings, database: Database, content: Content, sha
 
     champion = Champion(database, base_of(content), shared.classifier, build, shared.version)
     if shared.classifier is not None:
-        await champion.refresh()
+        await champion.try_refresh()
     return champion
 
 

@@ -17,6 +17,7 @@ async def examine(settings: Settings) -> list[dict[str, Any]]:
         ("knowledge", _knowledge),
         ("embeddings", _embeddings),
         ("content", _content),
+        ("triage", _triage),
         ("gate", _gate),
         ("billing", check_billing),
         ("access", check_access),
@@ -90,6 +91,28 @@ async def _content(settings: Settings) -> str:
         PolicyEngine.load(POLICIES)
     triggers = len(content.escalation.triggers)
     return f"{len(content.library.procedures)} procedures, {triggers} triggers, {len(registry)} tools, policies valid"
+
+
+async def _triage(settings: Settings) -> str:
+    from app.champion import learned_by
+    from app.commands.learning import without_classifier
+    from app.embeddings import plain_embedder
+    from app.runtime import make_classifier
+    from records.learning import champion
+
+    async with without_classifier(settings) as runtime:
+        database, base, content = runtime.services.database, runtime.champion.base, runtime.shared.content
+        assert content is not None
+        async with database.read() as session:
+            row = await champion(session)
+        shipped = f"{len(base.texts)} shipped examples of {len(base.known)} intents"
+        if row is None:
+            return f"as shipped, {shipped}"
+        learned = await learned_by(database, row)
+        await asyncio.to_thread(make_classifier, settings, content, plain_embedder(settings), learned)
+    gone = len(row.examples) - len(learned)
+    missing = f" ({gone} of its examples were deleted since)" if gone else ""
+    return f"{row.id}, {len(learned)} learned examples{missing} beside {shipped}"
 
 
 async def _gate(settings: Settings) -> str:

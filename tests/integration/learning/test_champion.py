@@ -1,5 +1,6 @@
 """Which version serves: taken up from the records, built from what is left of its examples, kept where a look fails."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,3 +66,29 @@ async def test_where_it_cannot_be_built_the_former_one_serves_on(database: Datab
     with pytest.raises(OSError, match="no space"):
         await champion.refresh()
     assert (champion.classifier, champion.version.name) == ("shipped", "shipped")
+    assert not await champion.try_refresh()
+    assert champion.version.name == "shipped"
+
+
+async def test_what_failed_is_tried_again_ever_more_seldom(database: Database, monkeypatch: Any) -> None:
+    built: list[Any] = []
+    pauses: list[float] = []
+
+    def fail_thrice(learned: Any) -> Any:
+        built.append(learned)
+        if len(built) <= 3:
+            raise OSError("no space left")
+        return "learned"
+
+    async def pass_at_once(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 6:
+            raise asyncio.CancelledError
+
+    champion = Champion(database, BASE, "shipped", fail_thrice)
+    await promoted(database)
+    monkeypatch.setattr("app.champion.asyncio.sleep", pass_at_once)
+    with pytest.raises(asyncio.CancelledError):
+        await champion.keep_fresh()
+    assert pauses == [2.0, 4.0, 8.0, 16.0, 2.0, 2.0]
+    assert (champion.version.name, len(built)) == ("mdl_1", 4)
