@@ -20,7 +20,7 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.quote import quote
 from agents.procedures.run import RELEVANT, Call, Outcome, ProcedureRun, Speech
 from agents.services import Services
-from agents.triage.route import Guess, parts_of, route, without_ruled_out
+from agents.triage.route import Reading, route
 from records.spending import Spent
 from tools.errors import ToolError
 from tools.provenance import Evidence
@@ -60,13 +60,12 @@ class Case:
 
 async def draft(services: Services, case: Case) -> Draft:
     """Suggest a reply to the customer's latest message."""
-    asked, odds = without_ruled_out(case.words), services.library.odds(case.facts)
-    guess, *parts = [g.given(odds) for g in await services.classify([asked, *parts_of(asked)])]
-    intent, probability = guess.best
+    reading = await Reading.of(case.words, services.classify, services.library.odds(case.facts))
+    intent, probability = reading.whole.best
     view = audiences_for(str(case.facts.get("plan", "")), "verified") | {"internal"}
     found, relevance = await services.search(case.words, view)
     passages = [passage for passage in found if passage.score > 0][:3]
-    body, steps, evidence = await _by_procedure(services, case, guess, parts)
+    body, steps, evidence = await _by_procedure(services, case, reading)
     quoted = quote(case.words, passages) if relevance >= RELEVANT and not body else None
     if quoted is not None:
         body = quoted.text.rsplit("\n\n(From", 1)[0]
@@ -83,12 +82,10 @@ async def draft(services: Services, case: Case) -> Draft:
     )
 
 
-async def _by_procedure(
-    services: Services, case: Case, guess: Guess, parts: list[Guess]
-) -> tuple[str, list[str], Evidence]:
+async def _by_procedure(services: Services, case: Case, reading: Reading) -> tuple[str, list[str], Evidence]:
     """(what the procedure would say, the step that comes next, what was looked up)."""
     evidence = Evidence(customer_texts=[("", m["text"]) for m in case.messages if m["role"] == "customer"])
-    chosen = route(guess, parts, Frame(), services.library.topics)
+    chosen = route(reading, Frame(), services.library.topics)
     if not case.customer_id or chosen.kind != "start":
         return "", [], evidence
     procedures = [p for intent, _ in chosen.intents if (p := services.library.for_intent(intent)) is not None]
@@ -118,7 +115,7 @@ async def _by_procedure(
         customer=dict(case.facts),
         company=services.company,
         today=services.clock().date().isoformat(),
-        ranking=guess.ranking,
+        ranking=reading.whole.ranking,
     )
     run = ProcedureRun(brief, services.library, services.templates)
     return *await _carry_out(services, run, situation), evidence

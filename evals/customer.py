@@ -1,7 +1,8 @@
 """The simulated customer: says what was recorded, and answers a question about a slot from the ticket's facts.
 
-Customers know what they want: asked which of several matters they mean, they choose the one that the ticket is about,
-or say that it is none of them. The summary counts how often they had to.
+Customers know what they want: asked which of several matters they mean, they choose the one that the ticket is about;
+where it is not among them, they go on with what they had to say, or say that it is none of these. The summary counts
+how often they were asked.
 """
 
 from collections.abc import Mapping
@@ -56,7 +57,7 @@ class SimulatedCustomer:
             return None
         self.answered.add(ASKS_WHICH)
         if wanted not in topics:
-            return NONE_OF_THESE
+            return self._recorded() or NONE_OF_THESE
         return "yes" if len(topics) == 1 else str(topics.index(wanted) + 1)
 
     def _recorded(self) -> str | None:

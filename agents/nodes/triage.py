@@ -3,6 +3,7 @@
 No language model is called. What is found out here decides which procedure, and so which tools, the turn may use.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from langgraph.runtime import Runtime
@@ -16,16 +17,15 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
+from agents.triage.phrasing import merely_states
 from agents.triage.route import (
     ACT,
     OUT_OF_SCOPE,
     SECOND,
     Guess,
+    Reading,
     learned_matter,
-    merely_states,
-    parts_of,
     route,
-    without_ruled_out,
 )
 from agents.triage.tone import felt_words, sentiment, urgency, urgent_signs
 from agents.turn import TurnContext
@@ -52,10 +52,9 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     turn = runtime.context
     with turn.stage("triage"):
         answer = _answer_to_offers(turn)
-        asked = without_ruled_out(turn.text)
-        parts = parts_of(asked)
         odds = turn.services.library.odds(turn.facts)
-        guess, *part_guesses = [g.given(odds) for g in await turn.services.classify([asked, *parts])]
+        reading = await Reading.of(turn.text, turn.services.classify, odds)
+        guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
         names = _trigger_names(turn, guess, part_guesses)
         turn.triage = _record(turn, guess, names, odds)
@@ -76,19 +75,19 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
             return Command(goto="escalate", update={"escalation": matter})
         chosen = Route("continue")
         if answer not in ("yes", "no"):
-            chosen = _route(turn, guess, part_guesses)
+            chosen = _route(turn, reading)
         elif answer == "no" and len(turn.text.split()) > SAID_NO:
-            chosen = _something_else(turn, _route(turn, guess, part_guesses))
+            chosen = _something_else(turn, _route(turn, reading))
         turn.triage["route"] = chosen.kind
         asked_for = {intent for intent, _ in chosen.intents}
-        best = [part.best for part in (guess, *part_guesses)]
+        best = [piece.best for piece in reading.pieces]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
         clarified = None
         if chosen.kind != "start":
             clarified = chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
         if chosen.kind == "resume" or clarified:
             turn.wish_probability = UNDERSTOOD
-        _note_understanding(turn, chosen, [guess, *part_guesses], clarified)
+        _note_understanding(turn, chosen, reading.pieces, clarified)
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
     if answer == "yes":
@@ -98,7 +97,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     return Command(goto="retrieve")
 
 
-def _matter_for_people(turn: TurnContext, guess: Guess, parts: list[Guess]) -> dict[str, Any] | None:
+def _matter_for_people(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> dict[str, Any] | None:
     """The way to the people who solve a matter that triage was taught, unless another matter is under way."""
     if turn.frame.active is not None or any(offer.state == "offered" for offer in turn.start.offers):
         return None
@@ -120,8 +119,9 @@ def _matter_for_people(turn: TurnContext, guess: Guess, parts: list[Guess]) -> d
     }
 
 
-def _route(turn: TurnContext, guess: Guess, parts: list[Guess]) -> Route:
+def _route(turn: TurnContext, reading: Reading) -> Route:
     """What the message is about, given what the conversation is at."""
+    guess = reading.whole
     library, frame, today = turn.services.library, turn.frame, turn.services.clock().date()
     if frame.active is not None and frame.active.offering and leans_to_yes(turn.text):
         return Route("continue")  # a yes with a condition is about the offer
@@ -134,7 +134,7 @@ def _route(turn: TurnContext, guess: Guess, parts: list[Guess]) -> Route:
         and leans_to_yes(turn.text)
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
-    chosen = route(guess, parts, frame, library.topics, answers=_answers_question(turn))
+    chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
     if chosen.kind in ("clarify", "out_of_scope") and frame.last is not None:
         last = frame.last
         if len(turn.text.split()) <= SHORT and revisions(library.get(last.name), last, turn.text, today):
@@ -190,7 +190,7 @@ def _revises_offer(turn: TurnContext) -> bool:
     return bool(revisions(procedure, active, turn.text, turn.services.clock().date()))
 
 
-def _trigger_names(turn: TurnContext, guess: Guess, parts: list[Guess]) -> dict[str, Any]:
+def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> dict[str, Any]:
     people = turn.services.escalation.intents
     known = {p.intent for p in turn.services.library.procedures.values()} | set(people)
     probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
@@ -215,6 +215,7 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: list[Guess]) -> dict[
             "failed_turns": turn.frame.failed_turns,
             "customer_messages": sum(m.role == "customer" for m in turn.start.messages),
             "declined_offers": turn.frame.declined_offers,
+            "answering": _answers_question(turn),
         },
         "sentiment": sentiment(text),
         "urgency": urgency(text),
@@ -240,7 +241,7 @@ def _record(turn: TurnContext, guess: Guess, names: dict[str, Any], odds: dict[s
     }
 
 
-def _note_understanding(turn: TurnContext, chosen: Route, guesses: list[Guess], clarified: str | None) -> None:
+def _note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess], clarified: str | None) -> None:
     """Keep how each matter that is taken up was understood: an answer such as "yes" has no intent of its own."""
     taken_up = {intent: understood(intent, guesses) for intent, _ in chosen.intents if chosen.kind == "start"}
     if clarified and clarified not in taken_up:
@@ -252,7 +253,7 @@ def _note_understanding(turn: TurnContext, chosen: Route, guesses: list[Guess], 
     turn.frame.understood = dict([*kept.items(), *taken_up.items()][-REMEMBERED:])
 
 
-def understood(intent: str, guesses: list[Guess]) -> Understanding:
+def understood(intent: str, guesses: Sequence[Guess]) -> Understanding:
     """From that piece of the message which means the matter most clearly."""
     best = max(guesses, key=lambda guess: guess.weight_of({intent}))
     probability = best.weight_of({intent})

@@ -197,6 +197,11 @@ def _yes_no(slot: Slot, text: str) -> Found | None:
 def _choice(slot: Slot, text: str) -> Found | None:
     """The choice that stands where something shall lead ("from billing to member"), else the longest phrase."""
     low = _plain(text)
+    wished = _UNWANTED.sub(" ", low)
+    return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
+
+
+def _choice_in(slot: Slot, low: str) -> Found | None:
     hits = [
         (
             re.search(rf"\b(?:to|into|as) (?:be )?(?:an? |the )?{re.escape(said)}(?!\w)", low) is not None,
@@ -208,6 +213,14 @@ def _choice(slot: Slot, text: str) -> Found | None:
         if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", low)
     ]
     return Found(max(hits)[2]) if hits else None
+
+
+_UNWANTED = re.compile(
+    r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor) (?:wants?|wish|wishes|needs?|like|have)\b"
+    r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
+    r" [\w'-]+(?: (?:rights|role|access))?"
+)
+"""What is not wanted: "I don't want to be the administrator"."""
 
 
 def _free_text(text: str, asked: bool) -> Found | None:
@@ -242,6 +255,9 @@ def _candidate(
     best = max((score for score, _ in scores), default=0.0)
     if best > 0:
         fitting = [item for score, item in scores if score >= best - 1e-9]
+        called = [item for item in candidates if _is_called(item, low)]
+        if len(called) > 1 and all(item in called for item in fitting):
+            fitting = called  # several by their own names: that one of them is named twice over makes it no likelier
         if current is not None and len(fitting) > 1:  # who corrects names what was wrong beside what is right
             fitting = [item for item in fitting if identity(slot, item) != current] or fitting
         if len(fitting) == 1:
@@ -252,6 +268,12 @@ def _candidate(
     if (position := _ordinal(low, len(candidates), asked)) is not None:
         return Found(identity(slot, candidates[position]))
     return None
+
+
+def _is_called(item: dict[str, Any], low: str) -> bool:
+    """Whether a text names a record by its own name, and not only as a part of another word or name."""
+    name = _plain(str(item.get("name") or ""))
+    return bool(name) and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low) is not None
 
 
 def _unknown_numbers(low: str, candidates: Sequence[dict[str, Any]]) -> set[str]:

@@ -1,11 +1,23 @@
 """Which request a message is about: go on, start something, ask which, or say that it is out of scope."""
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents.brief import Route
 from agents.frame import Frame
+from agents.triage.phrasing import (
+    announces_several,
+    asks,
+    asks_how_it_is,
+    goes_on,
+    halves_of,
+    leans,
+    merely_states,
+    parts_of,
+    rules_out,
+    without_ruled_out,
+)
+from agents.triage.reading import core_of
 from agents.triage.version import SHIPPED, Version
 
 START = 0.45
@@ -36,51 +48,15 @@ STATED = 0.9
 """A part that merely states something is a request where it is so clear and the whole means it nearly as much."""
 LISTED = 0.8
 """The same where the writer says that there are several."""
+LOUD = 0.8
+"""Probability from which one half of a message is a request of its own, and drowns what the other half asks for."""
+FAINT = 0.5
+"""The same for the other half."""
 FEW_WORDS = 4
 ANSWER_WORDS = 8
 """A message of so few words that holds what was asked for is the answer, whatever else it looks like."""
 
-_ASKS = re.compile(
-    r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
-    r"\b(?:please|pls|plz|can (?:you|we|i)|could (?:you|we|i)|would (?:you|like)|will you|want|wants|need|needs|wish|"
-    r"let me|let us|let's|i'd|we'd|must|should|shall)\b",
-    re.IGNORECASE,
-)
-_STATES = re.compile(
-    r"\b(am|is|are|was|were|isn't|aren't|wasn't|weren't|has|have|had|hasn't|haven't|got|did|didn't|used|use|uses|paid|"
-    r"said|told|never|only|because|since)\b",
-    re.IGNORECASE,
-)
-
-_ABOUT = re.compile(
-    r"^\W*(?:(?:hi|hey|hello|hm+|well|so|and|but|because|since|as)\W+)*"
-    r"(?:i|we|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
-    re.IGNORECASE,
-)
-_RULED_OUT = re.compile(
-    r"(?:^|[,;.!?\n(])[^\w\n]*"
-    r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
-    r"no need (?:to|for)|no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
-    r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
-    r"unlock|touch|reduc|cut|drop|increas)\w*|"
-    r"(?:i|we) (?:do not|don't|dont) (?:want|wish|need) to (?:see|get|receive|hear|have))\b[^.,!?;\n]*",
-    re.IGNORECASE,
-)
-"""Clauses that say what shall not be done."""
-
-
-_HOW_IT_IS = re.compile(
-    r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|quick question|question|one question|just (?:asking|curious))\W+)*"
-    r"(?:can|could|may|might|do|does|is|are|will|should)\s+(?:(?:a|an|any|every|each|all|only|the|normal|ordinary)\s+)*"
-    r"(?:[a-z]+\s+)?(?:viewers?|members?|admins?|administrators?|users?|guests?|owners?|customers?|companies|plans?)\s+"
-    r"(?!be\b|please\b|get\b)[a-z]+",
-    re.IGNORECASE,
-)
-
-
-def asks_how_it_is(text: str) -> bool:
-    """Whether a message asks what is so for anybody ("can a viewer invite people?") and for nothing to be done."""
-    return _HOW_IT_IS.match(text.replace("’", "'")) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) <= 1
+Classify = Callable[[list[str]], Awaitable[list["Guess"]]]
 
 
 @dataclass(frozen=True)
@@ -113,25 +89,6 @@ class Guess:
         return replace(self, ranking=tuple(ranking))
 
 
-def without_ruled_out(text: str) -> str:
-    """The message without what it rules out ("no need to send it"), where anything else is left."""
-    rest = _RULED_OUT.sub(" ", text.replace("’", "'")).strip(" .,;!\n")
-    return rest if len(rest.split()) >= FEW_WORDS and rest != text else text
-
-
-_JOINTS = re.compile(
-    r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
-    r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell)\b)",
-    re.IGNORECASE,
-)
-
-
-def parts_of(text: str) -> list[str]:
-    """The pieces of a message that may each be a request: sentences and clauses of three words or more."""
-    parts = [piece.strip() for piece in _JOINTS.split(text) if piece and len(piece.split()) >= 3]
-    return parts if len(parts) > 1 else []
-
-
 @dataclass(frozen=True)
 class Topics:
     """What the procedures say of an intent."""
@@ -149,20 +106,46 @@ class Topics:
     """Pairs of intents that can only end in one and the same offer, whose values say which of them is meant."""
 
 
-def route(guess: Guess, parts: Sequence[Guess], frame: Frame, topics: Topics, *, answers: bool = False) -> Route:
+@dataclass(frozen=True)
+class Reading:
+    """A message as triage reads it: whole, in pieces, and cut in two wherever two requests could meet."""
+
+    whole: Guess
+    parts: tuple[Guess, ...] = ()
+    halves: tuple[tuple[Guess, Guess], ...] = ()
+
+    @classmethod
+    async def of(cls, text: str, classify: Classify, odds: Mapping[str, float] | None = None) -> "Reading":
+        """Read a message; `odds` tell what is likelier than usual for this customer."""
+        asked = without_ruled_out(text)
+        parts = parts_of(asked)
+        halves = halves_of(core_of(asked)) if parts else []
+        texts = [asked, *parts, *(half for cut in halves for half in cut)]
+        whole, *others = [guess.given(odds or {}) for guess in await classify(texts)]
+        of_halves = others[len(parts) :]
+        return cls(whole, tuple(others[: len(parts)]), tuple(zip(of_halves[::2], of_halves[1::2], strict=True)))
+
+    @property
+    def pieces(self) -> tuple[Guess, ...]:
+        """The whole and everything that was read of it."""
+        return (self.whole, *self.parts, *(half for cut in self.halves for half in cut))
+
+
+def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = False) -> Route:
     """Decide on the route. `answers`: the message holds what the customer was just asked for."""
+    guess, parts = reading.whole, reading.parts
     intent, probability = guess.best
     words = len(guess.text.split())
     if frame.active is not None:
         if words <= (ANSWER_WORDS if answers else 2):
             return Route("continue")
-        changes = _requests(guess, parts, topics, at_least=CHANGE)
+        changes = _requests(reading, topics, at_least=CHANGE)
         return Route("start", changes) if _clear_enough(changes, guess, parts, topics) else Route("continue")
     enough = CLEAR_SMALL_TALK if frame.failed_turns else SMALL_TALK if words <= FEW_WORDS else SECOND
     if intent in topics.small_talk and probability >= enough:
         return Route("start", ((intent, guess.text),))
     foreign = guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE
-    found = _requests(guess, parts, topics, at_least=CHANGE if foreign else START)
+    found = _requests(reading, topics, at_least=CHANGE if foreign else START)
     if not found and intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
         found = ((intent, guess.text),)
     if topics.answering and topics.acting & {name for name, _ in found} and asks_how_it_is(guess.text):
@@ -190,12 +173,6 @@ def learned_matter(guess: Guess, parts: Sequence[Guess]) -> tuple[str, float] | 
     return found[0] if found and len({name for name, _ in clear}) == 1 else None
 
 
-def merely_states(text: str) -> bool:
-    """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
-    plain = text.replace("’", "'")
-    return (_STATES.search(plain) is not None or _ABOUT.match(plain) is not None) and _ASKS.search(plain) is None
-
-
 def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Sequence[Guess], topics: Topics) -> bool:
     """Whether something was asked for, and clearly so where it would end in an effect.
 
@@ -204,7 +181,7 @@ def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Seque
     if len(found) != 1 or found[0][0] not in topics.acting:
         return bool(found)
     intent = found[0][0]
-    meant = {intent}.union(*(pair for pair in topics.twins if intent in pair))
+    meant = _meant(intent, topics)
     asking = (whole, *(part for part in parts if not merely_states(part.text)))
     if any(guess.best[0] in meant and guess.weight_of(meant) >= ACT for guess in asking):
         return True
@@ -219,21 +196,53 @@ def _confirmed_by_a_part(guess: Guess, parts: Sequence[Guess]) -> bool:
     )
 
 
-def _requests(guess: Guess, parts: Sequence[Guess], topics: Topics, *, at_least: float) -> tuple[tuple[str, str], ...]:
+def _requests(reading: Reading, topics: Topics, *, at_least: float) -> tuple[tuple[str, str], ...]:
     """The requests in a message with the words that mean them: its parts that are clear, or the whole."""
+    guess = reading.whole
     whole, probability = guess.best
     found: dict[str, str] = {}
     latest = ""
-    for part in parts:
+    for part in reading.parts:
         intent = part.best[0]
         if intent in topics.served - topics.small_talk and _is_request(part, guess, at_least):
             latest = intent
         if latest:  # what is no request of its own belongs to the one before it
             found[latest] = f"{found[latest]} {part.text}" if latest in found else part.text
     found = _without_kin(found, guess, topics)
+    if len(found) < 2 and (both := _both_halves(reading, topics)):
+        return both
     if probability >= at_least and whole in topics.served - topics.small_talk and whole not in found and len(found) < 2:
         found = {whole: guess.text}
     return tuple((intent, words if len(found) > 1 else guess.text) for intent, words in found.items())
+
+
+def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...]:
+    """Two requests, where the message can be cut so that each half clearly asks for something of its own.
+
+    The whole says little of that: the louder request drowns the other.
+    """
+    served = topics.served - topics.small_talk - {topics.answering}
+
+    def certainty(cut: tuple[Guess, Guess]) -> float:
+        pair = frozenset(half.best[0] for half in cut)
+        if len(pair) < 2 or not pair <= served or pair in topics.kin or pair in topics.twins:
+            return 0.0
+        if reading.whole.best[0] not in pair or any(half.out_of_scope >= OUT_OF_SCOPE for half in cut):
+            return 0.0
+        if not all(asks(half.text) for half in cut) or goes_on(cut[1].text):
+            return 0.0
+        faint, loud = sorted(half.weight_of(_meant(half.best[0], topics)) for half in cut)
+        return faint if loud >= LOUD else 0.0
+
+    best = max(reading.halves, key=certainty, default=None)
+    if best is None or certainty(best) < FAINT:
+        return ()
+    return tuple((half.best[0], half.text) for half in best)
+
+
+def _meant(intent: str, topics: Topics) -> frozenset[str]:
+    """The intent and those that can only end in the same offer."""
+    return frozenset({intent}).union(*(pair for pair in topics.twins if intent in pair))
 
 
 def _without_kin(found: dict[str, str], guess: Guess, topics: Topics) -> dict[str, str]:
@@ -247,31 +256,16 @@ def _without_kin(found: dict[str, str], guess: Guess, topics: Topics) -> dict[st
     return {intent: guess.text if lost_words and len(kept) == 1 else kept[intent] for intent in found if intent in kept}
 
 
-_LEANS = re.compile(
-    r"\b(?:it|them)\b|"
-    r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))",
-    re.IGNORECASE,
-)
-"""A word that stands for what was said before."""
-_SEVERAL_THINGS = re.compile(
-    r"\b(?:two|three|2|3|several|some|a few|a couple of) (?:things|requests|questions|points|matters)\b|"
-    r"\b(?:besides|moreover|furthermore|in addition|additionally|secondly|another thing|one more thing|other thing|"
-    r"second thing|on top of that|apart from that|by the way|while (?:you're|you are|i'm|i am) at it)\b",
-    re.IGNORECASE,
-)
-"""Words by which a writer says that more than one thing is wanted."""
-
-
 def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     """Whether a part of a message is a request of its own, not the background of another."""
     intent, probability = part.best
-    if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE or _RULED_OUT.match(part.text):
+    if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE or rules_out(part.text):
         return False
     mentioned = dict(whole.ranking).get(intent, 0.0)
     if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED and probability < STATED:
         return False
-    if intent != whole.best[0] and mentioned < LIKELY and _LEANS.search(part.text) and not merely_states(part.text):
+    if intent != whole.best[0] and mentioned < LIKELY and leans(part.text) and not merely_states(part.text):
         return False  # "could you take us down to that?" means what was said before
-    if probability >= LISTED and _SEVERAL_THINGS.search(whole.text):
+    if probability >= LISTED and announces_several(whole.text):
         return True
     return not merely_states(part.text) or (probability >= STATED and mentioned >= whole.best[1] / 2)

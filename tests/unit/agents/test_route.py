@@ -1,9 +1,12 @@
 """Which request a message is about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from agents.brief import Route
 from agents.frame import ActiveProcedure, Frame
-from agents.triage.route import Guess, Topics, asks_how_it_is, merely_states, parts_of, route, without_ruled_out
+from agents.triage.phrasing import asks_how_it_is, halves_of, merely_states, parts_of, without_ruled_out
+from agents.triage.route import Guess, Reading, Topics
+from agents.triage.route import route as route_of
 
 TOPICS = Topics(
     served=frozenset(
@@ -20,6 +23,17 @@ BUSY = Frame(stack=[ActiveProcedure(name="add_seats", waiting_for="count")])
 
 def guess(text: str, ranking: Mapping[str, float], out_of_scope: float = 0.1) -> Guess:
     return Guess(text, tuple(sorted(ranking.items(), key=lambda item: -item[1])), out_of_scope)
+
+
+def route(
+    whole: Guess,
+    parts: Sequence[Guess],
+    frame: Frame,
+    topics: Topics,
+    answers: bool = False,
+    halves: Sequence[tuple[Guess, Guess]] = (),
+) -> Route:
+    return route_of(Reading(whole, tuple(parts), tuple(halves)), frame, topics, answers=answers)
 
 
 def test_a_clear_request_starts() -> None:
@@ -190,3 +204,39 @@ def test_what_is_so_for_anybody_is_a_question() -> None:
         assert asks_how_it_is(text), text
     for text in ("can you make sam a viewer?", "can a seat be added please", "can an admin be added for Lotte?"):
         assert not asks_how_it_is(text), text
+
+
+def test_a_request_that_is_drowned_by_a_louder_one_is_heard_in_its_half() -> None:
+    text = "Karim starts on Sunday. Kindly open one more for him. Our finance lost the bill, please send it again"
+    whole = guess(text, {"invoice_copy": 0.99})
+    quiet = guess("Karim starts on Sunday. Kindly open one more for him.", {"add_seats": 0.6, "invoice_copy": 0.1})
+    loud = guess("Our finance lost the bill, please send it again", {"invoice_copy": 0.99})
+    part = guess("Our finance lost the bill", {"invoice_copy": 0.9})
+    found = route(whole, [part], IDLE, TOPICS, halves=[(quiet, loud)])
+    assert found.intents == (("add_seats", quiet.text), ("invoice_copy", loud.text))
+
+
+def test_halves_that_ask_for_nothing_or_lean_on_each_other_are_one_request() -> None:
+    whole = guess("the whole message", {"invoice_copy": 0.99})
+    loud = guess("please send the bill of June", {"invoice_copy": 0.99})
+    for other in (
+        guess("we were ten people then", {"add_seats": 0.9}),  # states
+        guess("please put a seat on it", {"add_seats": 0.9}),  # means the bill
+        guess("please add a seat", {"add_seats": 0.4}),  # unclear
+        guess("please add a seat", {"add_seats": 0.9}, 0.7),  # foreign
+    ):
+        assert [i for i, _ in route(whole, [loud], IDLE, TOPICS, halves=[(loud, other)]).intents] == ["invoice_copy"]
+
+
+def test_a_message_is_cut_where_requests_can_meet() -> None:
+    assert halves_of("Please send the bill of June. Then add a seat for Ana and one for Bo") == [
+        ("Please send the bill of June.", "Then add a seat for Ana and one for Bo"),
+    ]
+    assert halves_of("please add two seats") == []
+
+
+def test_what_need_not_be_paid_for_any_more_is_the_request() -> None:
+    assert without_ruled_out("a nurse left us, no need to pay her place any more") == (
+        "a nurse left us, no need to pay her place any more"
+    )
+    assert without_ruled_out("please add two seats, no need to send a copy") == "please add two seats"

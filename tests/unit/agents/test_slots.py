@@ -222,3 +222,26 @@ def test_a_part_of_a_name_beside_another_first_name_is_somebody_else() -> None:
     assert find(slot, "Brenda Vance, she is new", USERS, asked=True, today=TODAY) is None
     assert find(slot, "Please give Iris Vance access", USERS, asked=False, today=TODAY) == Found("usr_1")
     assert find(slot, "please make Vance admin", USERS, asked=False, today=TODAY) == Found("usr_1")
+
+
+def test_a_choice_that_is_not_wanted_is_not_chosen() -> None:
+    slot = Slot(name="role", type="choice", ask="?", choices={"admin": ["administrator"], "member": ["normal one"]})
+    text = "i dont want to be the administrator of this thing. put me as a normal one please"
+    assert find(slot, text, None, asked=False, today=TODAY) == Found("member")
+    only = "I don't want to be the administrator"
+    assert find(slot, only, None, asked=False, today=TODAY) == Found("admin")  # nothing else is named: the offer tells
+
+
+def test_of_several_records_called_by_name_none_is_taken_before_the_others() -> None:
+    slot = Slot(name="resource", type="resource", ask="?")
+    items = [
+        {"id": "res_1", "name": "batch", "kind": "cluster"},
+        {"id": "res_2", "name": "mail-queue", "kind": "queue"},
+        {"id": "res_3", "name": "reports", "kind": "bucket"},
+        {"id": "res_4", "name": "mail", "kind": "cache"},
+    ]
+    found = find(slot, "batch, reports and mail-queue can go", items, asked=False, today=TODAY)
+    assert isinstance(found, Several)
+    assert [item["id"] for item in found.candidates] == ["res_1", "res_2", "res_3"]
+    assert all_named(slot, found, "batch, reports and mail-queue can go", TODAY) == ["res_1", "res_2", "res_3"]
+    assert find(slot, "mail-queue can go", items, asked=False, today=TODAY) == Found("res_2")

@@ -10,7 +10,7 @@ import yaml
 
 from agents.frame import Frame
 from agents.nodes.triage import _trigger_names
-from agents.triage.route import parts_of, without_ruled_out
+from agents.triage.phrasing import parts_of, without_ruled_out
 from agents.turn import TurnContext
 from app.champion import guess_of
 from app.runtime import Shared, training_examples

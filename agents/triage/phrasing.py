@@ -1,0 +1,128 @@
+"""How a message is put: what it asks for, what it merely states, what it rules out, and where one request may end."""
+
+import re
+
+_ASKS = re.compile(
+    r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
+    r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|want|wants|need|needs|"
+    r"wish|let me|let us|let's|i'd|we'd|must|should|shall|kindly|(?:i|we) would|grateful|appreciate)\b",
+    re.IGNORECASE,
+)
+_ORDERS = re.compile(
+    r"(?:^|[.!?;:,\n]\s*|\b(?:and|also|then|just|so) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|close|"
+    r"delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|book|create|stop|drop|raise|lower|"
+    r"restore|check)\b",
+    re.IGNORECASE,
+)
+_STATES = re.compile(
+    r"\b(am|is|are|was|were|isn't|aren't|wasn't|weren't|has|have|had|hasn't|haven't|got|did|didn't|used|use|uses|paid|"
+    r"said|told|never|only|because|since)\b",
+    re.IGNORECASE,
+)
+
+_ABOUT = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|hm+|well|so|and|but|because|since|as)\W+)*"
+    r"(?:i|we|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
+    re.IGNORECASE,
+)
+_RULED_OUT = re.compile(
+    r"(?:^|[,;.!?\n(])[^\w\n]*"
+    r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
+    r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
+    r"no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
+    r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
+    r"unlock|touch|reduc|cut|drop|increas)\w*|"
+    r"(?:i|we) (?:do not|don't|dont) (?:want|wish|need) to (?:see|get|receive|hear|have))\b[^.,!?;\n]*",
+    re.IGNORECASE,
+)
+"""Clauses that say what shall not be done."""
+
+
+_HOW_IT_IS = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|quick question|question|one question|just (?:asking|curious))\W+)*"
+    r"(?:can|could|may|might|do|does|is|are|will|should)\s+(?:(?:a|an|any|every|each|all|only|the|normal|ordinary)\s+)*"
+    r"(?:[a-z]+\s+)?(?:viewers?|members?|admins?|administrators?|users?|guests?|owners?|customers?|companies|plans?)\s+"
+    r"(?!be\b|please\b|get\b)[a-z]+",
+    re.IGNORECASE,
+)
+_JOINTS = re.compile(
+    r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
+    r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell)\b)",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
+_LEANS = re.compile(
+    r"\b(?:it|them)\b|"
+    r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))",
+    re.IGNORECASE,
+)
+"""A word that stands for what was said before."""
+_SEVERAL_THINGS = re.compile(
+    r"\b(?:two|three|2|3|several|some|a few|a couple of) (?:things|requests|questions|points|matters)\b|"
+    r"\b(?:besides|moreover|furthermore|in addition|additionally|secondly|another thing|one more thing|other thing|"
+    r"second thing|on top of that|apart from that|by the way|while (?:you're|you are|i'm|i am) at it)\b",
+    re.IGNORECASE,
+)
+"""Words by which a writer says that more than one thing is wanted."""
+FEW_WORDS = 4
+"""Words that must be left of a message without what it rules out."""
+HALF_WORDS = 4
+"""Words from which a half of a message can be a request of its own."""
+HALVES = 10
+"""At so many places at most a message is cut in two."""
+
+
+def asks_how_it_is(text: str) -> bool:
+    """Whether a message asks what is so for anybody ("can a viewer invite people?") and for nothing to be done."""
+    return _HOW_IT_IS.match(text.replace("’", "'")) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) <= 1
+
+
+def without_ruled_out(text: str) -> str:
+    """The message without what it rules out ("no need to send it"), where anything else is left."""
+    rest = _RULED_OUT.sub(" ", text.replace("’", "'")).strip(" .,;!\n")
+    return rest if len(rest.split()) >= FEW_WORDS and rest != text else text
+
+
+def parts_of(text: str) -> list[str]:
+    """The pieces of a message that may each be a request: sentences and clauses of three words or more."""
+    parts = [piece.strip() for piece in _JOINTS.split(text) if piece and len(piece.split()) >= 3]
+    return parts if len(parts) > 1 else []
+
+
+def halves_of(text: str) -> list[tuple[str, str]]:
+    """The text cut in two, at each place where one request can end and another begin."""
+    cuts = [(text[: joint.start() + 1].strip(), text[joint.end() :].strip()) for joint in _JOINTS.finditer(text)]
+    return [cut for cut in cuts if all(len(half.split()) >= HALF_WORDS for half in cut)][:HALVES]
+
+
+def merely_states(text: str) -> bool:
+    """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
+    plain = text.replace("’", "'")
+    return (_STATES.search(plain) is not None or _ABOUT.match(plain) is not None) and _ASKS.search(plain) is None
+
+
+def asks(text: str) -> bool:
+    """Whether a text asks for something, in a question, a wish or an order."""
+    plain = text.replace("’", "'")
+    return _ASKS.search(plain) is not None or _ORDERS.search(plain) is not None
+
+
+def leans(text: str) -> bool:
+    """Whether a text has a word that stands for what was said before."""
+    return _LEANS.search(text) is not None
+
+
+def rules_out(text: str) -> bool:
+    """Whether a part of a message begins with what shall not be done."""
+    return _RULED_OUT.match(text) is not None
+
+
+def announces_several(text: str) -> bool:
+    """Whether the writer says that more than one thing is wanted."""
+    return _SEVERAL_THINGS.search(text) is not None
+
+
+def goes_on(half: str) -> bool:
+    """Whether a second half goes on with what the first one speaks of ("please fill it in")."""
+    first = next(piece for piece in _SENTENCE_END.split(half) if piece)
+    return len(first.split()) < 3 or leans(_JOINTS.split(first)[0])
