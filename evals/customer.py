@@ -55,9 +55,11 @@ class SimulatedCustomer:
         wanted = self.ticket.facts.get(ASKS_WHICH, self.ticket.expected.intent)
         if wanted is None or ASKS_WHICH in self.answered:
             return None
+        if wanted not in topics and (more := self._recorded()) is not None:
+            return more
         self.answered.add(ASKS_WHICH)
         if wanted not in topics:
-            return self._recorded() or NONE_OF_THESE
+            return NONE_OF_THESE
         return "yes" if len(topics) == 1 else str(topics.index(wanted) + 1)
 
     def _recorded(self) -> str | None:

@@ -29,6 +29,7 @@ from agents.triage.route import (
 )
 from agents.triage.tone import felt_words, sentiment, urgency, urgent_signs
 from agents.turn import TurnContext
+from records.conversation import Role
 
 FEW_WORDS = 4
 SURE = 0.9
@@ -53,7 +54,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     with turn.stage("triage"):
         answer = _answer_to_offers(turn)
         odds = turn.services.library.odds(turn.facts)
-        reading = await Reading.of(turn.text, turn.services.classify, odds)
+        reading = await _read(turn, odds)
         guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
         names = _trigger_names(turn, guess, part_guesses)
@@ -95,6 +96,29 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
         return Command(goto="gate", update={"calls": calls})
     return Command(goto="retrieve")
+
+
+async def _read(turn: TurnContext, odds: dict[str, float]) -> Reading:
+    """The message; after one that was not understood, together with that one, where only both say what is meant."""
+    services, frame = turn.services, turn.frame
+    reading = await Reading.of(turn.text, services.classify, odds)
+    if not frame.failed_turns or frame.active is not None or len(turn.text.split()) <= FEW_WORDS:
+        return reading
+    waiting = {message.id for message in turn.start.waiting}
+    before = [m.text for m in turn.start.messages if m.role == Role.CUSTOMER and m.id not in waiting]
+    if not before or _says_what(reading, turn):
+        return reading
+    joined = await Reading.of(f"{before[-1]}\n{turn.text}", services.classify, odds)
+    return joined if _says_what(joined, turn) else reading
+
+
+def _says_what(reading: Reading, turn: TurnContext) -> bool:
+    """Whether it is clear what is meant: something that a procedure serves, or a matter for people."""
+    intent, probability = reading.whole.best
+    if intent in turn.services.escalation.intents and probability >= SECOND:
+        return True
+    topics = turn.services.library.topics
+    return route(reading, turn.frame, topics).kind == "start" and intent not in topics.small_talk
 
 
 def _matter_for_people(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> dict[str, Any] | None:

@@ -27,6 +27,8 @@ _SIGNATURE = re.compile(
     r"(\b(?i:thanks|thank you|thx|regards|cheers|sincerely|best|greetings|yours|wishes)\b[^.!?\n]{0,30}[.,!]?\s+)"
     r"[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){0,2}\.?\s*$"
 )
+_LAST_LINES = re.compile(r"(?<=\S)\s*\n[ \t]*\n(?:[A-Z][\w'’.&-]*(?:[ \t,]+[A-Z&][\w'’.&-]*){0,3}[ \t]*(?:\n|$)){1,3}$")
+"""A block of names on lines of their own, after an empty line at the end of a letter."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: d
 
 def without_signature(text: str) -> str:
     """The text less the writer's name at its end: it names nobody who is spoken of."""
-    return _SIGNATURE.sub(r"\1", text)
+    return _LAST_LINES.sub("", _SIGNATURE.sub(r"\1", text))
 
 
 def without_negated(text: str) -> str:

@@ -4,8 +4,8 @@ import re
 
 _ASKS = re.compile(
     r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
-    r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|want|wants|need|needs|"
-    r"wish|let me|let us|let's|i'd|we'd|must|should|shall|kindly|(?:i|we) would|grateful|appreciate)\b",
+    r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|wants?|needs?|wish|"
+    r"let me|let us|let's|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate)\b",
     re.IGNORECASE,
 )
 _ORDERS = re.compile(

@@ -162,3 +162,38 @@ async def test_a_record_is_of_one_moment_whatever_is_written_while_it_is_read(
         assert written
         assert [turn["state"] for turn in record["turns"]] == ["finished"]
         assert [turn["state"] for turn in (await talk.record())["turns"]] == ["superseded"]
+
+
+async def test_what_two_messages_say_together_is_understood(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_058")
+    await talk.say("the district gave us the middle school as well")
+    offered = await talk.say("18 seats now and it has to be 25 altogether")
+    assert "7 seats" in offered["reply"], offered
+
+
+async def test_a_bigger_plan_waits_until_the_open_invoice_is_paid(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_015")
+    told = await talk.say("please move us up to the Business plan")
+    assert "invoice 1504" in told["reply"] and "63.00 GBP" in told["reply"], told
+    assert (await talk.record())["effects"] == []
+
+
+async def test_the_only_administrator_stays_one_and_nobody_else_is_made_one(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_049")
+    told = await talk.say("i dont want to be the administrator any more. change me to a normal one please")
+    assert "Ines Prado" in told["reply"] and "only administrator" in told["reply"], told
+
+
+async def test_their_own_role_is_theirs(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_055")
+    offered = await talk.say("please change my role to viewer, i only look at things now")
+    assert "Iris Vance" in offered["reply"] and "viewer" in offered["reply"], offered
+
+
+async def test_two_wishes_of_which_one_drowns_the_other(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_024")
+    asked = await talk.say(
+        "lena voss cant remember her password after vacation, can she get a link for a new one. "
+        "and kai ohm only draws now, he should be able to look at things but not change anything"
+    )
+    assert "reset a password" in asked["reply"] and "change a user's role" in asked["reply"], asked

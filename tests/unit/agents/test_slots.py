@@ -245,3 +245,10 @@ def test_of_several_records_called_by_name_none_is_taken_before_the_others() -> 
     assert [item["id"] for item in found.candidates] == ["res_1", "res_2", "res_3"]
     assert all_named(slot, found, "batch, reports and mail-queue can go", TODAY) == ["res_1", "res_2", "res_3"]
     assert find(slot, "mail-queue can go", items, asked=False, today=TODAY) == Found("res_2")
+
+
+def test_names_below_a_letter_name_its_writer() -> None:
+    letter = "Please reset the password of Gary Mills.\n\nHelen Ward\nCopper Kettle Catering"
+    assert without_signature(letter) == "Please reset the password of Gary Mills."
+    assert without_signature("Please reset the password of\nHelen Ward") == "Please reset the password of\nHelen Ward"
+    assert without_signature("Helen Ward") == "Helen Ward"

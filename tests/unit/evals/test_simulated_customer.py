@@ -32,10 +32,10 @@ def test_chooses_the_matter_that_the_ticket_is_about() -> None:
     assert customer("hm", topic="invoice_copy").next_message(answer("topic", "invoice_copy", "refund_request")) == "1"
 
 
-def test_says_so_where_it_is_none_of_them_and_only_once() -> None:
-    someone = customer("hm", "what I said")
+def test_goes_on_where_it_is_none_of_them_or_says_so_once() -> None:
+    someone = customer("hm", "what I mean")
+    assert someone.next_message(answer("topic", "invoice_copy")) == "what I mean"
     assert someone.next_message(answer("topic", "invoice_copy")) == NONE_OF_THESE
-    assert someone.next_message(answer("topic", "invoice_copy")) == "what I said"
     assert someone.next_message(answer("topic", "invoice_copy")) is None
 
 
