@@ -1,4 +1,4 @@
-"""The classifier that triage asks: as shipped, or the version that a person promoted; taken up without a restart."""
+"""What serves: triage and the gate's confidence, as shipped or as promoted; taken up without a restart."""
 
 import asyncio
 import hashlib
@@ -10,10 +10,12 @@ from typing import Any
 import structlog
 from sqlmodel import col, select
 
+from agents.confidence.model import ConfidenceModel
+from agents.gate.call import CallGate
 from agents.triage.route import Guess
 from agents.triage.version import SHIPPED, Version
 from records.database import Database
-from records.learning import LabelledExample, ModelVersion, champion
+from records.learning import Kind, LabelledExample, ModelVersion, champion
 
 log = structlog.get_logger(__name__)
 
@@ -77,50 +79,40 @@ class Base:
         return {name: queue for name, queue in learned.items() if name not in self.known and queue in self.queues}
 
 
-class Champion:
-    """Asks the serving version. `build` makes the classifier with learned examples beside the shipped ones."""
+class Serving:
+    """One kind of what serves: looks which version is the champion, and takes it up."""
 
-    def __init__(
-        self,
-        database: Database,
-        base: Base,
-        classifier: Any,
-        build: Callable[[Learned], Any],
-        version: Version = SHIPPED,
-    ) -> None:
-        self.base = base
-        self._database, self._build = database, build
-        self._started_with = (classifier, version)
+    kind: Kind
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._serving: str | None = None
-        self.classifier, self.version = classifier, version
-        self._classify = make_classify(classifier, version)
 
-    async def classify(self, texts: list[str]) -> list[Guess]:
-        """What the serving version says of these texts; one call is answered by one version."""
-        return await self._classify(texts)
+    @property
+    def name(self) -> str:
+        """The version that serves, or `shipped`."""
+        return self._serving or SHIPPED.name
+
+    async def _take_up(self, row: ModelVersion | None) -> None:
+        """Serve this version; None: what this process started with."""
+        raise NotImplementedError
 
     async def refresh(self) -> None:
         """Take up the version that was promoted, or go back to what this process started with."""
         async with self._database.read() as session:
-            row = await champion(session)
+            row = await champion(session, self.kind)
         if (row.id if row else None) == self._serving:
             return
-        classifier, version = self._started_with
-        if row is not None:
-            classifier = await asyncio.to_thread(self._build, await learned_by(self._database, row))
-            version = Version(row.id, self.base.matters(row.matters))
-            if row.base_hash != self.base.hash:
-                log.warning("champion_on_other_examples", version=row.id)
-        self.classifier, self.version = classifier, version
-        self._classify, self._serving = make_classify(classifier, version), row.id if row else None
-        log.info("triage_serves", version=version.name)
+        await self._take_up(row)
+        self._serving = row.id if row else None
+        log.info("version_serves", kind=self.kind, version=self.name)
 
     async def try_refresh(self) -> bool:
         """As `refresh`; where the version cannot be built, the former one serves on. Returns whether it went well."""
         try:
             await self.refresh()
         except Exception:
-            log.exception("champion_not_taken_up", serves=self.version.name)
+            log.exception("champion_not_taken_up", kind=self.kind, serves=self.name)
             return False
         return True
 
@@ -130,6 +122,66 @@ class Champion:
         while True:
             await asyncio.sleep(pause)
             pause = LOOK_EVERY if await self.try_refresh() else min(2 * pause, LONGEST_PAUSE)
+
+
+class Champion(Serving):
+    """Asks the serving version. `build` makes the classifier with learned examples beside the shipped ones."""
+
+    kind = "triage"
+
+    def __init__(
+        self,
+        database: Database,
+        base: Base,
+        classifier: Any,
+        build: Callable[[Learned], Any],
+        version: Version = SHIPPED,
+    ) -> None:
+        super().__init__(database)
+        self.base = base
+        self._build = build
+        self._started_with = (classifier, version)
+        self.classifier, self.version = classifier, version
+        self._classify = make_classify(classifier, version)
+
+    async def classify(self, texts: list[str]) -> list[Guess]:
+        """What the serving version says of these texts; one call is answered by one version."""
+        return await self._classify(texts)
+
+    async def _take_up(self, row: ModelVersion | None) -> None:
+        classifier, version = self._started_with
+        if row is not None:
+            classifier = await asyncio.to_thread(self._build, await learned_by(self._database, row))
+            version = Version(row.id, self.base.matters(row.matters))
+            if row.base_hash != self.base.hash:
+                log.warning("champion_on_other_examples", version=row.id)
+        self.classifier, self.version = classifier, version
+        self._classify = make_classify(classifier, version)
+
+
+class ConfidenceChampion(Serving):
+    """Gives the gate the confidence model that serves. `shipped` is the one that the settings name."""
+
+    kind = "confidence"
+
+    def __init__(self, database: Database, shipped: ConfidenceModel, gate: CallGate) -> None:
+        super().__init__(database)
+        self.shipped, self._gate = shipped, gate
+
+    @property
+    def model(self) -> ConfidenceModel:
+        """The model that the gate asks now."""
+        return self._gate.confidence
+
+    async def _take_up(self, row: ModelVersion | None) -> None:
+        self._gate.confidence = self.shipped if row is None else confidence_of(row)
+        if row is not None and row.base_hash != self.shipped.id:
+            log.warning("confidence_was_compared_with_another", version=row.id)
+
+
+def confidence_of(version: ModelVersion) -> ConfidenceModel:
+    """The confidence model of a version. Raises `UnusableConfidence`."""
+    return ConfidenceModel.of_json(version.content, version.id)
 
 
 async def learned_by(database: Database, version: ModelVersion) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.confidence.model import DEFAULT as CONFIDENCE
+from agents.confidence.model import DEFAULT as SHIPPED_CONFIDENCE
 from agents.confidence.model import ConfidenceModel, UnusableConfidence
 from agents.confidence.money import CostModel
 from agents.gate.call import CallGate
@@ -22,7 +22,7 @@ from agents.procedures.replies import Templates
 from agents.services import Budgets, Proposer, Services
 from agents.triage.escalation import EscalationRules
 from agents.triage.version import SHIPPED, Version
-from app.champion import OUT_OF_SCOPE_INTENT, Base, Champion, Learned
+from app.champion import OUT_OF_SCOPE_INTENT, Base, Champion, ConfidenceChampion, Learned
 from app.embeddings import lasting_embedder, passing_embedder
 from app.events import Broadcaster
 from app.jobs.outbox import MailServer, OutboxSender
@@ -31,6 +31,7 @@ from app.settings import PROMPTS, BrokenSettings, Settings
 from records.clock import Clock, system_clock
 from records.database import Database, postgres_options
 from records.knowledge import RolloutStage
+from records.learning import CONFIDENCE, TRIAGE
 from records.step_up import StepUp
 from records.transcript import Transcript
 from tools.ledger import Ledger
@@ -66,7 +67,13 @@ class Runtime:
     shared: Shared
     key: str
     champion: Champion
+    confidence: ConfidenceChampion
     extras: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """What versions are proposed against, by kind: the hash of what is shipped or set."""
+        return {TRIAGE: self.champion.base.hash, CONFIDENCE: self.confidence.shipped.id}
 
 
 @dataclass(frozen=True)
@@ -222,16 +229,15 @@ async def running(
         chosen = proposer or make_proposer(settings, content)
         if close := getattr(chosen, "close", None):
             stack.push_async_callback(close)
+        model = confidence_model(settings)
+        gate = CallGate(registry, shared.policies or policies(settings), model, cost_model(settings))
+        confidence = ConfidenceChampion(database, model, gate)
+        await confidence.try_refresh()
         services = Services(
             database=database,
             transcript=Transcript(database, clock),
             registry=registry,
-            gate=CallGate(
-                registry,
-                shared.policies or policies(settings),
-                confidence_model(settings),
-                cost_model(settings),
-            ),
+            gate=gate,
             ledger=Ledger(database, registry, clock),
             rules=content.rules,
             escalation=content.escalation,
@@ -254,13 +260,14 @@ async def running(
         if background:
             await turns.start()
             stack.push_async_callback(turns.stop)
-            if shared.classifier is not None:
-                looking = asyncio.create_task(champion.keep_fresh())
+            for serving in (champion, confidence) if shared.classifier is not None else (confidence,):
+                looking = asyncio.create_task(serving.keep_fresh())
                 stack.callback(looking.cancel)
             if mail is not None:
                 sending = asyncio.create_task(OutboxSender(database, clock, mail).keep_sending())
                 stack.callback(sending.cancel)
-        yield Runtime(settings, services, turns, broadcaster, sandbox, shared, settings.signing_key(), champion)
+        key = settings.signing_key()
+        yield Runtime(settings, services, turns, broadcaster, sandbox, shared, key, champion, confidence)
 
 
 async def _serving(settings: Settings, database: Database, content: Content, shared: Shared) -> Champion:
@@ -298,7 +305,7 @@ def _stages_in(database: Database, usual: str) -> Callable[[str], Awaitable[tupl
 def confidence_model(settings: Settings) -> ConfidenceModel:
     """The model that the gate asks how sure it may be. Raises `BrokenSettings`."""
     try:
-        return ConfidenceModel.load(settings.confidence or CONFIDENCE)
+        return ConfidenceModel.load(settings.confidence or SHIPPED_CONFIDENCE)
     except UnusableConfidence as error:
         raise BrokenSettings(f"setting HANDRAIL_CONFIDENCE: {error}") from None
 

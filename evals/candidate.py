@@ -326,13 +326,13 @@ def _ticket(before: tuple[Ticket, Played, Grade], after: tuple[Ticket, Played, G
 # The report.
 
 
-def write_report(figures: Mapping[str, Any], folder: Path) -> None:
+def write_report(figures: Mapping[str, Any], lines: Sequence[str], folder: Path) -> None:
     """report.json with every figure and report.md to read."""
     import json
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False), encoding="utf-8")
-    (folder / "report.md").write_text("\n".join(report_lines(figures)) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def report_lines(figures: Mapping[str, Any]) -> list[str]:

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands.learning import commands, report_folder
+from app.commands.learning import checked_kind, commands, report_folder
 from app.commands.output import BadInput, Json, emit
 
-TICKETS = Path(__file__).resolve().parent / "tickets" / "development.jsonl"
+RECORDED = Path(__file__).resolve().parent / "tickets"
+TICKETS = RECORDED / "development.jsonl"
 
 
 def register(_cli: typer.Typer) -> None:
@@ -26,9 +27,19 @@ def propose(
         int, typer.Option(min=2, max=20, help="Parts of which one is judged by what learnt the rest.")
     ] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Tickets played at the same time.")] = 2,
+    what: Annotated[
+        str, typer.Option(help="triage: learns from labelled examples; confidence: from recorded tickets.")
+    ] = "triage",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits, for the confidence.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Train a candidate on what people taught, compare it with what serves, and keep it for a person to decide on."""
+    """Train a candidate, compare it with what serves, and keep it for a person to decide on."""
+    checked_kind(what)
+    if what == "confidence":
+        if no_replay:
+            raise BadInput("--no-replay: the confidence learns from nothing but recorded tickets")
+        _propose_confidence(replay or sorted(RECORDED.glob("development*.jsonl")), by, seed, as_json)
+        return
     import asyncio
     from contextlib import ExitStack
 
@@ -55,9 +66,51 @@ def propose(
         raise typer.Exit(1) from None
     folder = report_folder(settings, made.version.id)
     document = {**made.figures, "refused_lines": [str(line) for line in refused], "report": str(folder / "report.md")}
-    candidate.write_report(document, folder)
+    candidate.write_report(document, candidate.report_lines(document), folder)
     emit(document, as_json, "\n".join(_lines(document)))
     raise typer.Exit(1 if made.figures["objections"] else 0)
+
+
+def _propose_confidence(paths: list[Path], by: str, seed: int, as_json: bool) -> None:
+    import asyncio
+
+    from app.commands.output import progress
+    from app.logs import configure
+    from app.settings import Settings
+    from evals.calibration import candidate, own
+    from evals.calibration.calibrate import CannotCalibrate
+    from evals.candidate import write_report
+
+    configure(quiet=True)
+    tickets, refused = own.read(paths)
+    if not tickets:
+        raise BadInput(refused[0] if refused else f"{paths[0]}: holds no ticket")
+    settings = Settings.read()
+    try:
+        with progress("Playing tickets", own.steps_of(tickets)) as advance:
+            made = asyncio.run(candidate.propose(settings, tickets, by, seed, advance))
+    except CannotCalibrate as error:
+        raise BadInput(f"{paths[0]}: {error}") from None
+    folder = report_folder(settings, made.version.id)
+    document = {**made.figures, "refused_lines": refused, "report": str(folder / "report.md")}
+    write_report(document, candidate.report_lines(document), folder)
+    before, after = document["before"], document["after"]
+    lines = [
+        f"{document['id']} waits for a decision; customers get what they got before. Report: {document['report']}",
+        f"{document['actions']} actions, {document['wrong']} wrong: done alone {before['alone']} -> {after['alone']}, "
+        f"of these wrong {before['alone_wrong']} -> {after['alone_wrong']}; log loss {before['log_loss']} -> "
+        f"{after['log_loss']}",
+        *(f"against: {line}" for line in document["objections"]),
+        _decide(document),
+    ]
+    emit(document, as_json, "\n".join(lines))
+    raise typer.Exit(1 if document["objections"] else 0)
+
+
+def _decide(figures: dict[str, Any]) -> str:
+    name = figures["id"]
+    ways = f"`handrail learn promote {name} --by EMAIL` or `handrail learn decline {name} --by EMAIL`"
+    return f"advice: {figures['advice']}; {ways}"
 
 
 def _lines(figures: dict[str, Any]) -> list[str]:
@@ -80,7 +133,4 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         )
     lines += [f"look at: {line}" for line in figures["warnings"]]
     lines += [f"against: {line}" for line in figures["objections"]]
-    decide = (
-        f"`handrail learn promote {figures['id']} --by EMAIL` or `handrail learn decline {figures['id']} --by EMAIL`"
-    )
-    return [*lines, f"advice: {figures['advice']}; {decide}"]
+    return [*lines, _decide(figures)]

@@ -1,10 +1,11 @@
-"""What people taught: labelled examples, and the versions of triage that were trained on them.
+"""What people taught: labelled examples, and the versions of triage and of the gate's confidence.
 
-An example is a customer's words (redacted before they come here) with the intent that people gave it. A version is the
-shipped examples and some learned ones; at most one version is the champion, without one triage is as it was shipped.
+An example is a customer's words (redacted before they come here) with the intent that people gave it. A version of
+triage is the shipped examples and some learned ones; a version of the confidence is a fitted model with its bounds. At
+most one version of a kind is the champion; without one, what was shipped serves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -20,7 +21,10 @@ Source = Literal["feedback", "reopened", "suggestion", "handoff", "correction"]
 SOURCES: tuple[Source, ...] = ("feedback", "reopened", "suggestion", "handoff", "correction")
 """Where an example comes from; of two that name the same matter, the later in this list has the say."""
 STATES = ("new", "accepted", "rejected")
-TRIAGE = "triage"
+Kind = Literal["triage", "confidence"]
+TRIAGE, CONFIDENCE = "triage", "confidence"
+KINDS: tuple[Kind, ...] = ("triage", "confidence")
+SHIPPED_AS: dict[str, str] = {TRIAGE: "triage as shipped", CONFIDENCE: "the confidence model as set"}
 
 
 class LabelledExample(Row, table=True):
@@ -54,7 +58,7 @@ class LabelledExample(Row, table=True):
 
 
 class ModelVersion(Row, table=True):
-    """A classifier that was trained and compared. State: proposed, champion, retired or rejected."""
+    """What was trained and compared: triage, or the confidence. State: proposed, champion, retired or rejected."""
 
     __tablename__ = "model_versions"
 
@@ -65,13 +69,15 @@ class ModelVersion(Row, table=True):
     """Id of each learned example -> the intent with which it was learnt."""
     matters: dict[str, str] = document(default_factory=dict)
     """Intent that no procedure serves -> the queue of the people who solve it."""
+    content: dict[str, Any] = document(default_factory=dict)
+    """What it computes, where that is not built from examples: the confidence model."""
     report: dict[str, Any] = document(default_factory=dict)
     base_hash: str
-    """Of the shipped examples that it was trained on as well."""
+    """Of the shipped examples that it was trained on as well; of the confidence model that was set."""
     model_hash: str
-    """Of all examples that it was trained on."""
+    """Of all examples that it was trained on; of the confidence model."""
     previous_id: str | None = None
-    """The champion that it was compared with; None for triage as it was shipped."""
+    """The champion that it was compared with; None for what was shipped."""
     created_at: datetime = moment()
     created_by: str = ""
     decided_at: datetime | None = moment(default=None)
@@ -160,6 +166,12 @@ async def champion(session: AsyncSession, kind: str = TRIAGE) -> ModelVersion | 
     return (await session.scalars(query)).first()
 
 
+def serving_of(rows: Sequence[ModelVersion]) -> dict[str, str]:
+    """Which version of each kind serves, or `shipped`."""
+    serving: dict[str, str] = dict.fromkeys(KINDS, "shipped")
+    return serving | {row.kind: row.id for row in rows if row.state == "champion"}
+
+
 async def versions_in(session: AsyncSession) -> list[ModelVersion]:
     """All versions, newest first."""
     return list(await session.scalars(select(ModelVersion).order_by(col(ModelVersion.id).desc())))
@@ -172,16 +184,24 @@ async def propose(session: AsyncSession, version: ModelVersion) -> None:
     audit.append(session, service, [_event("propose", version, version.created_by)], version.created_at)
 
 
-async def promote(session: AsyncSession, version_id: str, by: str, at: datetime, base_hash: str) -> ModelVersion:
-    """Make a proposed version the champion. Raises `NotPossible`, and `LookupError` where there is none such."""
+async def promote(
+    session: AsyncSession, version_id: str, by: str, at: datetime, bases: Mapping[str, str]
+) -> ModelVersion:
+    """Make a proposed version the champion of its kind; `bases` are the hashes of what is shipped, by kind.
+
+    Raises `NotPossible`, and `LookupError` where there is none such.
+    """
     service = await audit.service_chain(session)
-    version, serving = await _found(session, version_id), await champion(session)
+    version = await _found(session, version_id)
+    serving = await champion(session, version.kind)
     if version.state != "proposed":
         raise NotPossible(f"{version.id} is {version.state}, not proposed: `handrail learn propose` makes a new one")
-    if version.base_hash != base_hash:
-        raise NotPossible(f"{version.id}: the shipped examples have changed since it was proposed: propose again")
+    if version.base_hash != bases[version.kind]:
+        what = "the shipped examples have" if version.kind == TRIAGE else "the confidence model that is set has"
+        raise NotPossible(f"{version.id}: {what} changed since it was proposed: propose again")
     if version.previous_id != (serving.id if serving else None):
-        compared, now = version.previous_id or "triage as shipped", serving.id if serving else "triage as shipped"
+        shipped = SHIPPED_AS[version.kind]
+        compared, now = version.previous_id or shipped, serving.id if serving else shipped
         raise NotPossible(f"{version.id} was compared with {compared}, but {now} serves now: propose again")
     if serving is not None:
         serving.state = "retired"
@@ -191,15 +211,17 @@ async def promote(session: AsyncSession, version_id: str, by: str, at: datetime,
     return version
 
 
-async def roll_back(session: AsyncSession, by: str, at: datetime) -> tuple[ModelVersion, ModelVersion | None]:
+async def roll_back(
+    session: AsyncSession, by: str, at: datetime, kind: str = TRIAGE
+) -> tuple[ModelVersion, ModelVersion | None]:
     """Take the champion back: (the version that served, the one that serves again; None for what was shipped).
 
     Raises `NotPossible`.
     """
     service = await audit.service_chain(session)
-    serving = await champion(session)
+    serving = await champion(session, kind)
     if serving is None:
-        raise NotPossible("triage is as it was shipped: there is nothing to roll back")
+        raise NotPossible(f"{SHIPPED_AS[kind]} serves: there is nothing to roll back")
     before = await _found(session, serving.previous_id) if serving.previous_id else None
     serving.state = "retired"
     await session.flush()

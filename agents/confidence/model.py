@@ -100,10 +100,14 @@ class ConfidenceModel:
             "by_intent": {intent: asdict(bound) for intent, bound in self.by_intent.items()},
         }
 
+    @property
+    def hash(self) -> str:
+        """A hash of what it computes."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()[:12]
+
     def save(self, path: Path, figures: Mapping[str, Any]) -> str:
         """Write it with the figures of its calibration; returns its id, a hash of what it computes."""
-        model = self.as_json()
-        name = hashlib.sha256(json.dumps(model, sort_keys=True).encode()).hexdigest()[:12]
+        model, name = self.as_json(), self.hash
         document = {"format": FORMAT, "version": VERSION, "id": name, "model": model, "figures": figures}
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         return name
@@ -117,16 +121,29 @@ class ConfidenceModel:
             kind = (document["format"], document["version"])
             if kind != (FORMAT, VERSION):
                 raise UnusableConfidence(f"{path}: is {kind[0]} version {kind[1]}: this reads {FORMAT} {VERSION}")
-            model = document["model"]
-            if unknown := set(model["weights"]) ^ set(NAMES):
-                raise UnusableConfidence(f"{path}: weights: {', '.join(sorted(unknown))}: calibrate anew")
-            weights = {name: float(weight) for name, weight in model["weights"].items()}
-            by_intent = {intent: Bound(**bound) for intent, bound in model["by_intent"].items()}
-            return cls(float(model["intercept"]), weights, Bound(**model["overall"]), by_intent, str(document["id"]))
+            return cls.of_json(document["model"], str(document.get("id", "")), str(path))
         except OSError as error:
             raise UnusableConfidence(f"{path}: {error.strerror}: `handrail eval calibrate --out` writes it") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, UnusableConfidence):
                 raise
-            what = f"{type(error).__name__}: {error}"
-            raise UnusableConfidence(f"{path}: is no model of `eval calibrate` ({what})") from error
+            raise _unusable(str(path), error) from error
+
+    @classmethod
+    def of_json(cls, model: Mapping[str, Any], id: str, place: str = "") -> "ConfidenceModel":
+        """Take back `as_json`. Raises `UnusableConfidence`; `place` is where it was read."""
+        place = place or f"version {id}"
+        try:
+            if unknown := set(model["weights"]) ^ set(NAMES):
+                raise UnusableConfidence(f"{place}: weights: {', '.join(sorted(unknown))}: calibrate anew")
+            weights = {name: float(weight) for name, weight in model["weights"].items()}
+            by_intent = {intent: Bound(**bound) for intent, bound in model["by_intent"].items()}
+            return cls(float(model["intercept"]), weights, Bound(**model["overall"]), by_intent, id)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, UnusableConfidence):
+                raise
+            raise _unusable(place, error) from error
+
+
+def _unusable(place: str, error: Exception) -> UnusableConfidence:
+    return UnusableConfidence(f"{place}: is no model of `eval calibrate` ({type(error).__name__}: {error})")

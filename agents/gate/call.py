@@ -194,7 +194,8 @@ class CallGate:
         )
         p = self.confidence.p_correct(features)
         weighing = weigh(self.costs, p, self.confidence.bound(situation.intent), stakes)
-        figures = {**weighing.as_json(), "intent": situation.intent, "features": vars(features)}
+        model = {"model": self.confidence.id, "intent": situation.intent, "features": vars(features)}
+        figures = {**weighing.as_json(), **model}
         if weighing.act_alone or mark in situation.approvals:
             return Check("confidence", figures=figures), p
         # Where only the money speaks against it, a colleague's look at it is enough.

@@ -1,4 +1,4 @@
-"""What the service may learn: names of intents, corrections, and the versions of triage that people decide on."""
+"""What the service may learn: names of intents, corrections, and the versions that people decide on."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from app.runtime import Runtime
 from records import audit
 from records import learning as records
 from records.conversation import Conversation
-from records.learning import ModelVersion, NotPossible
+from records.learning import Kind, ModelVersion, NotPossible
 
 router = APIRouter(prefix="/v1", tags=["learning"])
 
@@ -60,11 +60,15 @@ async def correct(conversation_id: str, body: Correction, runtime: Service, staf
 
 @router.get("/models")
 async def read_versions(runtime: Service, staff: Reader) -> dict[str, Any]:
-    """The versions of triage, newest first, and which one serves."""
+    """The versions of triage and of the confidence, newest first, and which ones serve."""
     async with runtime.services.database.read() as session:
         rows = await records.versions_in(session)
-    serving = next((row.id for row in rows if row.state == "champion"), "shipped")
-    return {"serving": serving, "items": [row.model_dump(mode="json") for row in rows]}
+    serving = records.serving_of(rows)
+    return {
+        "serving": serving[records.TRIAGE],
+        "serving_confidence": serving[records.CONFIDENCE],
+        "items": [row.model_dump(mode="json") for row in rows],
+    }
 
 
 @router.post("/models/{version_id}/promote")
@@ -73,27 +77,27 @@ async def promote(version_id: str, runtime: Service, staff: Lead) -> dict[str, A
     now = runtime.services.clock()
     try:
         async with runtime.services.database.write() as session:
-            row = await records.promote(session, version_id, staff.email, now, runtime.champion.base.hash)
+            row = await records.promote(session, version_id, staff.email, now, runtime.bases)
     except LookupError:
         raise Problem(404, "No such version", f"There is no version {version_id}.") from None
     except NotPossible as error:
         raise Problem(409, "It cannot be promoted", f"{error}.") from None
-    await runtime.champion.refresh()
-    return _told(runtime, row)
+    return await _taken_up(runtime, row)
 
 
 @router.post("/models/roll-back")
-async def roll_back(runtime: Service, staff: Lead) -> dict[str, Any]:
+async def roll_back(runtime: Service, staff: Lead, kind: Kind = "triage") -> dict[str, Any]:
     """Let the version before the one that serves serve again."""
     now = runtime.services.clock()
     try:
         async with runtime.services.database.write() as session:
-            row, _ = await records.roll_back(session, staff.email, now)
+            row, _ = await records.roll_back(session, staff.email, now, kind)
     except NotPossible as error:
         raise Problem(409, "It cannot be rolled back", f"{error}.") from None
-    await runtime.champion.refresh()
-    return _told(runtime, row)
+    return await _taken_up(runtime, row)
 
 
-def _told(runtime: Runtime, row: ModelVersion) -> dict[str, Any]:
-    return {"id": row.id, "state": row.state, "serving": runtime.champion.version.name}
+async def _taken_up(runtime: Runtime, row: ModelVersion) -> dict[str, Any]:
+    serving = runtime.champion if row.kind == records.TRIAGE else runtime.confidence
+    await serving.refresh()
+    return {"id": row.id, "kind": row.kind, "state": row.state, "serving": serving.name}

@@ -1,4 +1,4 @@
-"""`handrail learn`: what people taught, for review; and the versions of triage that a person decides on."""
+"""`handrail learn`: what people taught, for review; and the versions of what serves that a person decides on."""
 
 import asyncio
 from collections import Counter
@@ -102,16 +102,20 @@ def reject(
 
 @commands.command("list")
 def list_versions(as_json: Json = False) -> None:
-    """List the versions of triage, newest first, and which one serves."""
-    from records.learning import versions_in
+    """List the versions of triage and of the confidence, newest first, and which ones serve."""
+    from records.learning import CONFIDENCE, TRIAGE, serving_of, versions_in
 
     async def read(database: "Database") -> "list[ModelVersion]":
         async with database.read() as session:
             return await versions_in(session)
 
     rows = in_database(read)
-    serving = next((row.id for row in rows if row.state == "champion"), "shipped")
-    document = {"serving": serving, "versions": [row.model_dump(mode="json") for row in rows]}
+    serving = serving_of(rows)
+    document = {
+        "serving": serving[TRIAGE],
+        "serving_confidence": serving[CONFIDENCE],
+        "versions": [row.model_dump(mode="json") for row in rows],
+    }
     emit(document, as_json, "" if as_json else _version_table(rows, serving))
 
 
@@ -136,14 +140,13 @@ def show(version: Annotated[str, typer.Argument(help="A version: mdl_...")], as_
 
 @commands.command()
 def promote(version: Annotated[str, typer.Argument(help="A version: mdl_...")], by: By, as_json: Json = False) -> None:
-    """Make a proposed version the one that serves; running services take it up within seconds."""
+    """Make a proposed version the one of its kind that serves; running services take it up within seconds."""
     from records import learning
 
     async def decide(runtime: "Runtime") -> "ModelVersion":
         services = runtime.services
         async with services.database.write() as session:
-            base = runtime.champion.base.hash
-            return await learning.promote(session, version, by, services.clock(), base)
+            return await learning.promote(session, version, by, services.clock(), runtime.bases)
 
     row = _with_content(decide, by, version)
     told = f"{row.id} serves now; `handrail learn roll-back` takes it back"
@@ -151,18 +154,24 @@ def promote(version: Annotated[str, typer.Argument(help="A version: mdl_...")], 
 
 
 @commands.command("roll-back")
-def roll_back(by: By, as_json: Json = False) -> None:
+def roll_back(
+    by: By,
+    what: Annotated[str, typer.Option(help="triage or confidence.")] = "triage",
+    as_json: Json = False,
+) -> None:
     """Let the version before the one that serves serve again."""
     from records import learning
     from records.clock import system_clock
 
+    checked_kind(what)
+
     async def decide(database: "Database") -> "tuple[ModelVersion, ModelVersion | None]":
         async with database.write() as session:
-            return await learning.roll_back(session, by, system_clock())
+            return await learning.roll_back(session, by, system_clock(), what)
 
     row, before = _decision(lambda: in_database(decide), by, "")
     serving = before.id if before else "shipped"
-    told = f"{row.id} is taken back; {serving if before else 'triage as shipped'} serves again"
+    told = f"{row.id} is taken back; {serving if before else learning.SHIPPED_AS[what]} serves again"
     emit({"id": row.id, "state": row.state, "serving": serving}, as_json, told)
 
 
@@ -178,6 +187,14 @@ def decline(version: Annotated[str, typer.Argument(help="A version: mdl_...")], 
 
     row = _decision(lambda: in_database(decide), by, version)
     emit({"id": row.id, "state": row.state}, as_json, f"{row.id} is declined")
+
+
+def checked_kind(what: str) -> None:
+    """Raises `BadInput` where there are no versions of that."""
+    from records.learning import KINDS
+
+    if what not in KINDS:
+        raise BadInput(f"--what: {what!r} is none of {', '.join(KINDS)}")
 
 
 def report_folder(settings: Settings, version: str) -> Path:
@@ -383,20 +400,31 @@ def _review_text(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _version_table(rows: "Sequence[ModelVersion]", serving: str) -> str:
+def _version_table(rows: "Sequence[ModelVersion]", serving: dict[str, str]) -> str:
     from rich import box
     from rich.table import Table
 
     from app.commands.tables import rendered
     from app.commands.values import moment
+    from records.learning import SHIPPED_AS
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("version", "state", "proposed", "learned examples", "matters for people", "advice", "decided by"):
+    for name in (
+        "version",
+        "of",
+        "state",
+        "proposed",
+        "learned examples",
+        "matters for people",
+        "advice",
+        "decided by",
+    ):
         table.add_column(name, no_wrap=name == "version", overflow="fold")
     for row in rows:
         matters = ", ".join(f"{name} -> {queue}" for name, queue in row.matters.items())
-        advice = row.report.get("advice", "")
-        decided = row.decided_by or ""
-        table.add_row(row.id, row.state, moment(row.created_at), str(len(row.examples)), matters, advice, decided)
-    head = f"serving: {'triage as shipped' if serving == 'shipped' else serving}"
+        learned = str(len(row.examples)) if row.kind == "triage" else ""
+        advice, decided = row.report.get("advice", ""), row.decided_by or ""
+        table.add_row(row.id, row.kind, row.state, moment(row.created_at), learned, matters, advice, decided)
+    named = [SHIPPED_AS[kind] if name == "shipped" else name for kind, name in serving.items()]
+    head = f"serving: {', '.join(named)}"
     return f"{rendered(table)}\n{head}" if rows else f"{head}; nothing has been proposed"

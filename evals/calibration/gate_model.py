@@ -53,6 +53,8 @@ class Fitted:
     model: ConfidenceModel
     figures: dict[str, Any]
     tickets: list[dict[str, Any]]
+    judged: list[tuple[Proposal, float]]
+    """The proposals as customers bring them, each with what a model said that had not seen its ticket."""
 
 
 def fit_gate(
@@ -83,7 +85,8 @@ def fit_gate(
     intercept, fitted = _logistic(inputs, right, weights)
     model = ConfidenceModel(intercept, dict(zip(NAMES, fitted, strict=True)), overall, by_intent)
     figures = {"auroc": _rounded(auroc(p_correct, right)), **_figures(*judged, groups[kept], promise, model, seed)}
-    return Fitted(model, figures, _by_ticket(proposals, p_correct))
+    said = [(proposals[n], float(p_correct[n])) for n in kept]
+    return Fitted(model, figures, _by_ticket(proposals, p_correct), said)
 
 
 def _shares(proposals: Sequence[Proposal], unknown_share: float) -> Matrix:

@@ -39,11 +39,17 @@ def steps_of(tickets: list[Ticket]) -> int:
 
 def calibrate_own(tickets: list[Ticket], settings: Settings, seed: int, on_step: Callable[[], None]) -> Fitted:
     """Play and fit. Raises `CannotCalibrate`, and `BrokenSettings` where the cost file cannot be used."""
+    return asyncio.run(fit_played(tickets, settings, seed, on_step))
+
+
+async def fit_played(tickets: list[Ticket], settings: Settings, seed: int, on_step: Callable[[], None]) -> Fitted:
+    """As `calibrate_own`, in an event loop."""
     from app.runtime import cost_model
 
     risk = cost_model(settings).risk
     promise = Promise(risk.wrong_action_rate, risk.certainty, risk.unknown_share)
-    return fit_gate(asyncio.run(_played(tickets, settings, on_step)), promise, seed, on_step)
+    proposals = await _played(tickets, settings, on_step)
+    return await asyncio.to_thread(fit_gate, proposals, promise, seed, on_step)
 
 
 async def _played(tickets: list[Ticket], settings: Settings, on_step: Callable[[], None]) -> list[Proposal]:

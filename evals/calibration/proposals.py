@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from agents.confidence.model import NAMES, ConfidenceModel, Features
-from agents.confidence.money import Bound
+from agents.confidence.money import Bound, Stakes
 from app.embeddings import lasting_embedder
 from app.runtime import Shared, training_examples
 from app.settings import Settings
@@ -39,6 +39,8 @@ class Proposal:
     """Whether the ticket expects it."""
     unknown: bool
     """Whether triage had never heard of the ticket's matter."""
+    stakes: Stakes
+    """What is at stake, for the sum that the gate makes."""
 
 
 async def collect(
@@ -115,6 +117,7 @@ def proposals_of(ticket: Ticket, record: dict[str, Any], *, unknown: bool = Fals
                 features=Features(**figures["features"]),
                 right=any(effect.fits(proposal["tool"], proposal["arguments"]) for effect in ticket.expected.effects),
                 unknown=unknown,
+                stakes=Stakes(**figures["stakes"]),
             )
         )
     return found

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from agents.confidence.model import NAMES, ConfidenceModel, Features, UnusableConfidence
-from agents.confidence.money import Bound
+from agents.confidence.money import Bound, Stakes
 from evals.calibration import gate_model
 from evals.calibration.calibrate import CannotCalibrate
 from evals.calibration.gate_model import PRIOR, Fitted, Promise
 from evals.calibration.proposals import Proposal
 
 PROMISE = Promise(rate=0.05, certainty=0.9, unknown_share=0.1)
+STAKES = Stakes("money", "billing")
 SURE = Features(0.99, 0.98, 0.01, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -21,7 +22,7 @@ def fit_gate(proposals: list[Proposal], promise: Promise, seed: int = 0) -> Fitt
 
 def proposal(number: int, p: float, right: bool, *, intent: str = "refund", unknown: bool = False) -> Proposal:
     features = Features(p, 2 * p - 1, 1 - p, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    return Proposal(f"T-{number}", f"G-{number}", intent, "billing.refund", features, right, unknown)
+    return Proposal(f"T-{number}", f"G-{number}", intent, "billing.refund", features, right, unknown, STAKES)
 
 
 def ordinary(count: int = 200, intent: str = "refund") -> list[Proposal]:

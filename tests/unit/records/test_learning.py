@@ -99,7 +99,9 @@ async def proposed(database: Database, clock: Any, **columns: Any) -> ModelVersi
 
 async def promote(database: Database, clock: Any, row: ModelVersion, base: str = "base") -> ModelVersion:
     async with database.write() as session:
-        return await learning.promote(session, row.id, "lead@example.com", clock(), base)
+        return await learning.promote(
+            session, row.id, "lead@example.com", clock(), {"triage": base, "confidence": base}
+        )
 
 
 async def serving(database: Database) -> str | None:
@@ -143,6 +145,23 @@ async def test_what_was_proposed_from_other_examples_or_against_another_champion
         await promote(database, clock, second)
     with pytest.raises(LookupError):
         await promote(database, clock, version(clock))
+
+
+async def test_each_kind_has_a_champion_of_its_own(database: Database, clock: Any) -> None:
+    triage, confidence = await proposed(database, clock), await proposed(database, clock, kind="confidence")
+    with pytest.raises(NotPossible, match="the confidence model that is set has changed"):
+        await promote(database, clock, confidence, base="other")
+    for row in (triage, confidence):
+        await promote(database, clock, row)
+    async with database.read() as session:
+        rows = await learning.versions_in(session)
+    assert learning.serving_of(rows) == {"triage": triage.id, "confidence": confidence.id}
+    async with database.write() as session:
+        await learning.roll_back(session, "lead@example.com", clock(), "confidence")
+    assert await serving(database) == triage.id
+    with pytest.raises(NotPossible, match="the confidence model as set serves"):
+        async with database.write() as session:
+            await learning.roll_back(session, "lead@example.com", clock(), "confidence")
 
 
 async def decided(database: Database, clock: Any) -> None:
