@@ -5,6 +5,7 @@ there, and `users_table` reads them back as the table `users` of ``SandboxBacken
 """
 
 import asyncio
+import os
 import re
 import secrets
 import socket
@@ -37,7 +38,12 @@ OUR_GROUP = "handrail-role-"
 SIDE = "{world}"
 """In the address of a service that has a side for each world: where its name goes."""
 _sides = count(1)
+"""Numbers of sides; with the process they are one process's own, since several play tickets at one service."""
 _turns: dict[tuple[str, asyncio.AbstractEventLoop], asyncio.Lock] = {}
+
+
+def _new_side() -> str:
+    return f"world-{os.getpid()}-{next(_sides)}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class ScimService:
 
     def side(self) -> str:
         """The base of a new side, which is empty."""
-        return self.url.replace(SIDE, f"world-{next(_sides)}")
+        return self.url.replace(SIDE, _new_side())
 
     @classmethod
     @contextmanager
@@ -93,7 +99,7 @@ async def scim_for_world(settings: Settings) -> AsyncIterator[Settings]:
         return
     url, token, _ = address(settings)
     if SIDE in url:
-        yield settings.model_copy(update={"scim_url": url.replace(SIDE, f"world-{next(_sides)}")})
+        yield settings.model_copy(update={"scim_url": url.replace(SIDE, _new_side())})
         return
     async with _turns.setdefault((url, asyncio.get_running_loop()), asyncio.Lock()):
         try:

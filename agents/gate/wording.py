@@ -77,6 +77,22 @@ _PRESUMES = re.compile(
 )
 """A question that takes money for given ("have you seen the refund?")."""
 
+_NOT = r"(?:(?:do|does|did|will|would|must) not|(?:do|does|wo|would|must)n't|never)"
+_RELEASES = re.compile(
+    r"\bon (?:us|the house)\b|"
+    rf"\b(?:need not|needn't|no need to|nothing (?:left |more )?to|without having to|{_NOT}(?: (?:need|have) to)?)"
+    r" (?:be )?(?:pay|paid|paying|settle|settling)\b",
+    re.IGNORECASE,
+)
+"""A sentence that frees the customer of a payment: plain words, and no small promise."""
+_AS_WISHED = re.compile(
+    r"\b(?:this|that|it|they|all|everything)\b.{0,30}"
+    r"\b(?:the way|as|how|what|just like|just as|exactly as) (?:you|they|he|she) (?:have |had |'d )?"
+    r"(?:want|wish|ask|request|need|like|hop|order)\w*",
+    re.IGNORECASE,
+)
+"""A sentence that says that things are as somebody wished."""
+
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Fillers, joiners and variation selectors: with the format characters (Cf) what stands in a text and is not seen."""
 _SPACED = re.compile(r"(?<!\w)\w(?:[^\w\n]{1,3}\w){3,}(?!\w)")
@@ -120,6 +136,9 @@ def beyond(
     stray: list[str] = []
     for sentence in _sentences(text):
         if _is_question(sentence) or _quotes(sentence, chain.from_iterable(quotable)):
+            continue
+        if released := _RELEASES.search(sentence) or (None if tellings else _AS_WISHED.search(sentence)):
+            stray.append(released[0])
             continue
         unknown = [word for word in _words(sentence) if not {word, _stem(word)} & allowed]
         if unknown and any(_tells_the_same(sentence, unknown, known, one) for one in told):

@@ -45,6 +45,28 @@ def test_what_no_record_says_is_not_said(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "This one is on us, you need not pay the invoice.",
+        "You do not have to pay this invoice.",
+        "There is nothing to pay for that plan.",
+        "You won't have to settle it.",
+        "This is now the way you wanted it.",
+        "Everything is as you asked.",
+    ],
+)
+def test_words_that_the_records_have_do_not_make_a_promise(text: str) -> None:
+    """Each word stands in some record or template; what the sentence says stands in none."""
+    templates = "It is paid now. Pay the open invoice first. You have to settle it. What would you like? As you wish."
+    assert beyond(text, evidence=[*RECORDS, templates], context=CUSTOMER)
+
+
+def test_that_it_is_as_wished_may_be_said_once_something_was_done() -> None:
+    told = "Done. You now have 8 seats."
+    assert beyond("It is as you asked.", evidence=[told], context=CUSTOMER, done=[told]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "You are on the Team plan with 5 seats.",
         "Invoice 0042 is paid. Is there anything else I can help you with?",
         "Sam Lee is an admin. His last sign in was on 1 November.",
