@@ -38,6 +38,8 @@ UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
 HINTED = 0.1
 """What the whole message must give a matter for people that one of its sentences states clearly."""
+BESIDE = 0.25
+"""The same, as a share of what the whole message means most."""
 REMEMBERED = 8
 """Matters of which it is kept how they were understood."""
 SAID_NO = 8
@@ -220,7 +222,7 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
     probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
     unclear = guess.best[1] < ACT  # then one clear sentence is enough
     for intent, p in (part.best for part in parts if unclear and part.out_of_scope < OUT_OF_SCOPE):
-        if intent in people and p >= SECOND and probabilities[intent] >= HINTED:
+        if intent in people and p >= SECOND and probabilities[intent] >= max(HINTED, BESIDE * guess.best[1]):
             probabilities[intent] = max(probabilities[intent], p)
     text = turn.text
     customer = {
