@@ -92,7 +92,8 @@ _MOVES = [
     )
     for pattern in (
         r"\bfrom <OLD> (?:up |down )?to <NEW>",
-        r"<NEW> (?:instead of|rather than) (?:the )?<OLD>",
+        r"<NEW> (?:instead of|in place of|rather than) (?:the )?<OLD>",
+        r"\b(?:instead of|in place of|rather than) (?:the )?<OLD>,? (?:[a-z']+ ){1,4}?<NEW>",
         r"<OLD>\s*[-=]+>\s*<NEW>",
     )
 ]

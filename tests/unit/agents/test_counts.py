@@ -23,6 +23,9 @@ TOTALS = [
     ("we have 40 seats but need 25", 25),
     ("Currently we have 50 places. Make 56 of it, the new line needs its people.", 56),
     ("we'd be fine with 27 seats from now on", 27),
+    ("so in place of three we will be five to work with it", 5),
+    ("a nurse left us, so 39 in place of 40", 39),
+    ("instead of 8 we only need 6 places", 6),
 ]
 CHANGES = [
     ("add 3 seats", 3),
