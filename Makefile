@@ -21,7 +21,7 @@ demo: setup
 	$(VENV)/bin/handrail demo
 
 test: setup
-	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix and not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix and not slow" --numprocesses 4 --dist loadfile
 
 serve: setup
 	$(VENV)/bin/handrail serve
@@ -36,7 +36,7 @@ types: setup
 
 check: lint types test
 
-# SHARE=3 runs every third of them, as .ci/run does; alone it runs all.
+# SHARE=6 runs every sixth of them, as .ci/run does; alone it runs all.
 test-matrix: setup
 	MATRIX_SHARE=$(or $(SHARE),1) $(VENV)/bin/python -m pytest -m matrix --numprocesses auto --maxprocesses 4 --dist worksteal
 
