@@ -166,8 +166,8 @@ async def test_a_record_is_of_one_moment_whatever_is_written_while_it_is_read(
 
 async def test_what_two_messages_say_together_is_understood(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_058")
-    await talk.say("the district gave us the middle school as well")
-    offered = await talk.say("18 seats now and it has to be 25 altogether")
+    await talk.say("new colleagues are starting with us")
+    offered = await talk.say("18 now and it has to be 25 altogether")
     assert "7 seats" in offered["reply"], offered
 
 
