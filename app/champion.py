@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ class Base:
         return {name: queue for name, queue in learned.items() if name not in self.known and queue in self.queues}
 
 
-class Serving:
+class Serving(ABC):
     """One kind of what serves: looks which version is the champion, and takes it up."""
 
     kind: Kind
@@ -93,9 +94,9 @@ class Serving:
         """The version that serves, or `shipped`."""
         return self._serving or SHIPPED.name
 
+    @abstractmethod
     async def _take_up(self, row: ModelVersion | None) -> None:
         """Serve this version; None: what this process started with."""
-        raise NotImplementedError
 
     async def refresh(self) -> None:
         """Take up the version that was promoted, or go back to what this process started with."""

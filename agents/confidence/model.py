@@ -119,29 +119,27 @@ class ConfidenceModel:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             kind = (document["format"], document["version"])
-            if kind != (FORMAT, VERSION):
-                raise UnusableConfidence(f"{path}: is {kind[0]} version {kind[1]}: this reads {FORMAT} {VERSION}")
-            return cls.of_json(document["model"], str(document.get("id", "")), str(path))
         except OSError as error:
             raise UnusableConfidence(f"{path}: {error.strerror}: `handrail eval calibrate --out` writes it") from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, UnusableConfidence):
-                raise
+        except (KeyError, TypeError, ValueError) as error:
             raise _unusable(str(path), error) from error
+        if kind != (FORMAT, VERSION):
+            raise UnusableConfidence(f"{path}: is {kind[0]} version {kind[1]}: this reads {FORMAT} {VERSION}")
+        return cls.of_json(document.get("model"), str(document.get("id", "")), str(path))
 
     @classmethod
-    def of_json(cls, model: Mapping[str, Any], id: str, place: str = "") -> "ConfidenceModel":
+    def of_json(cls, model: Any, id: str, place: str = "") -> "ConfidenceModel":
         """Take back `as_json`. Raises `UnusableConfidence`; `place` is where it was read."""
         place = place or f"version {id}"
         try:
-            if unknown := set(model["weights"]) ^ set(NAMES):
-                raise UnusableConfidence(f"{place}: weights: {', '.join(sorted(unknown))}: calibrate anew")
             weights = {name: float(weight) for name, weight in model["weights"].items()}
+            if unknown := set(weights) ^ set(NAMES):
+                raise UnusableConfidence(f"{place}: weights: {', '.join(sorted(unknown))}: calibrate anew")
             by_intent = {intent: Bound(**bound) for intent, bound in model["by_intent"].items()}
             return cls(float(model["intercept"]), weights, Bound(**model["overall"]), by_intent, id)
+        except UnusableConfidence:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, UnusableConfidence):
-                raise
             raise _unusable(place, error) from error
 
 

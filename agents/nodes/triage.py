@@ -83,14 +83,15 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
             chosen = _something_else(turn, _route(turn, reading))
         turn.triage["route"] = chosen.kind
         asked_for = {intent for intent, _ in chosen.intents}
-        best = [piece.best for piece in reading.pieces]
+        pieces = reading.pieces(chosen.intents)
+        best = [piece.best for piece in pieces]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
         clarified = None
         if chosen.kind != "start":
             clarified = chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
         if chosen.kind == "resume" or clarified:
             turn.wish_probability = UNDERSTOOD
-        _note_understanding(turn, chosen, reading.pieces, clarified)
+        _note_understanding(turn, chosen, pieces, clarified)
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
     if answer == "yes":

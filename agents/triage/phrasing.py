@@ -90,9 +90,10 @@ def parts_of(text: str) -> list[str]:
 
 
 def halves_of(text: str) -> list[tuple[str, str]]:
-    """The text cut in two, at each place where one request can end and another begin."""
-    cuts = [(text[: joint.start() + 1].strip(), text[joint.end() :].strip()) for joint in _JOINTS.finditer(text)]
-    return [cut for cut in cuts if all(len(half.split()) >= HALF_WORDS for half in cut)][:HALVES]
+    """The text cut in two, wherever each half asks for something and the second does not lean on the first."""
+    cuts = ((text[: joint.start() + 1].strip(), text[joint.end() :].strip()) for joint in _JOINTS.finditer(text))
+    found = (cut for cut in cuts if all(len(half.split()) >= HALF_WORDS and asks(half) for half in cut))
+    return [cut for cut in found if not goes_on(cut[1])][:HALVES]
 
 
 def merely_states(text: str) -> bool:

@@ -7,9 +7,7 @@ from agents.brief import Route
 from agents.frame import Frame
 from agents.triage.phrasing import (
     announces_several,
-    asks,
     asks_how_it_is,
-    goes_on,
     halves_of,
     leans,
     merely_states,
@@ -118,17 +116,16 @@ class Reading:
     async def of(cls, text: str, classify: Classify, odds: Mapping[str, float] | None = None) -> "Reading":
         """Read a message; `odds` tell what is likelier than usual for this customer."""
         asked = without_ruled_out(text)
-        parts = parts_of(asked)
-        halves = halves_of(core_of(asked)) if parts else []
+        parts, halves = parts_of(asked), halves_of(core_of(asked))
         texts = [asked, *parts, *(half for cut in halves for half in cut)]
         whole, *others = [guess.given(odds or {}) for guess in await classify(texts)]
         of_halves = others[len(parts) :]
         return cls(whole, tuple(others[: len(parts)]), tuple(zip(of_halves[::2], of_halves[1::2], strict=True)))
 
-    @property
-    def pieces(self) -> tuple[Guess, ...]:
-        """The whole and everything that was read of it."""
-        return (self.whole, *self.parts, *(half for cut in self.halves for half in cut))
+    def pieces(self, requests: tuple[tuple[str, str], ...]) -> tuple[Guess, ...]:
+        """What tells how surely these requests were understood: the whole, its parts, and halves that were taken."""
+        words = {words for _, words in requests}
+        return (self.whole, *self.parts, *(half for cut in self.halves for half in cut if half.text in words))
 
 
 def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = False) -> Route:
@@ -228,8 +225,6 @@ def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...
         if len(pair) < 2 or not pair <= served or pair in topics.kin or pair in topics.twins:
             return 0.0
         if reading.whole.best[0] not in pair or any(half.out_of_scope >= OUT_OF_SCOPE for half in cut):
-            return 0.0
-        if not all(asks(half.text) for half in cut) or goes_on(cut[1].text):
             return 0.0
         faint, loud = sorted(half.weight_of(_meant(half.best[0], topics)) for half in cut)
         return faint if loud >= LOUD else 0.0

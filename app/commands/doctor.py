@@ -116,9 +116,15 @@ async def _triage(settings: Settings) -> str:
 
 
 async def _gate(settings: Settings) -> str:
-    from app.runtime import confidence_model, cost_model
+    from app.champion import confidence_of
+    from app.commands.learning import without_classifier
+    from records.learning import CONFIDENCE, champion
 
-    costs, confidence = cost_model(settings), confidence_model(settings)
+    async with without_classifier(settings) as runtime:
+        async with runtime.services.database.read() as session:
+            row = await champion(session, CONFIDENCE)
+        confidence = confidence_of(row) if row else runtime.confidence.shipped
+        costs = runtime.services.gate.costs
     least = confidence.overall.p_correct
     alone = "nothing is done alone" if least is None else f"alone from {max(least, costs.minimum_probability):.1%} on"
     return f"costs in {costs.currency} from {settings.costs}, confidence model {confidence.id}: {alone}"

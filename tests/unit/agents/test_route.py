@@ -216,12 +216,10 @@ def test_a_request_that_is_drowned_by_a_louder_one_is_heard_in_its_half() -> Non
     assert found.intents == (("add_seats", quiet.text), ("invoice_copy", loud.text))
 
 
-def test_halves_that_ask_for_nothing_or_lean_on_each_other_are_one_request() -> None:
+def test_halves_that_are_unclear_or_foreign_are_one_request() -> None:
     whole = guess("the whole message", {"invoice_copy": 0.99})
     loud = guess("please send the bill of June", {"invoice_copy": 0.99})
     for other in (
-        guess("we were ten people then", {"add_seats": 0.9}),  # states
-        guess("please put a seat on it", {"add_seats": 0.9}),  # means the bill
         guess("please add a seat", {"add_seats": 0.4}),  # unclear
         guess("please add a seat", {"add_seats": 0.9}, 0.7),  # foreign
     ):
@@ -233,6 +231,19 @@ def test_a_message_is_cut_where_requests_can_meet() -> None:
         ("Please send the bill of June.", "Then add a seat for Ana and one for Bo"),
     ]
     assert halves_of("please add two seats") == []
+
+
+def test_a_message_is_not_cut_where_a_half_asks_for_nothing_or_leans_on_the_other() -> None:
+    assert halves_of("Please send the bill of June. We were ten people then") == []
+    assert halves_of("Please send the bill of June. Please put a seat on it") == []
+
+
+def test_of_halves_only_those_that_were_taken_as_requests_tell_how_surely_a_message_was_understood() -> None:
+    whole, part = guess("both", {"refund": 0.6}), guess("one", {"refund": 0.9})
+    first, second, other = (guess(text, {"add_seats": 0.9}) for text in ("first half", "second half", "other cut"))
+    reading = Reading(whole, (part,), ((first, second), (other, other)))
+    assert reading.pieces((("refund", "first half"), ("add_seats", "second half"))) == (whole, part, first, second)
+    assert reading.pieces((("refund", "both"),)) == (whole, part)
 
 
 def test_what_need_not_be_paid_for_any_more_is_the_request() -> None:
