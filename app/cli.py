@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -171,8 +172,9 @@ def run(work: "Coroutine[Any, Any, T]") -> "T":
     return asyncio.run(work)
 
 
+@cache
 def _mount() -> None:
-    """Add the command groups that live in files of their own, and those of other packages (`evals`)."""
+    """Add, once, the command groups that live in files of their own, and those of other packages (`evals`)."""
     from app.commands import decisions, effects, gate, knowledge, learning, policy, triage
 
     cli.add_typer(triage.commands, name="triage", help="Fit and judge the intent classifier.")

@@ -35,7 +35,7 @@ from records.learning import CONFIDENCE, TRIAGE
 from records.step_up import StepUp
 from records.transcript import Transcript
 from tools.ledger import Ledger
-from tools.placed_yaml import UnusableFile
+from tools.placed_yaml import UnusableFile, plain_data
 from tools.registry import ToolRegistry
 
 if TYPE_CHECKING:
@@ -90,13 +90,11 @@ class Content:
 
 def load_content(registry: ToolRegistry, prompts: Path = PROMPTS) -> Content:
     """Read and check everything under `prompts/`. Raises what names file, line and field."""
-    import yaml
-
     templates = Templates(prompts / "replies")
     escalation = EscalationRules.load(prompts / "escalation.yaml")
     arguments = {name: frozenset(registry.get(name).arguments.model_fields) for name in registry.names()}
     library = load_procedures(prompts / "procedures", templates, arguments, frozenset(escalation.queues))
-    foreign = yaml.safe_load((prompts / "out_of_scope.yaml").read_text(encoding="utf-8"))
+    foreign = plain_data((prompts / "out_of_scope.yaml").read_text(encoding="utf-8"))
     return Content(
         templates=templates,
         escalation=escalation,

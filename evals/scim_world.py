@@ -80,7 +80,7 @@ class ScimService:
 @contextmanager
 def scim_for_run(settings: Settings) -> Iterator[Settings]:
     """The settings for a run's worlds: over a SCIM service of its own where they name none."""
-    if settings.provisioning != "scim" or settings.scim_url is not None:
+    if settings.scim_url is not None:
         yield settings
         return
     with ScimService.running() as service:
@@ -94,9 +94,6 @@ async def scim_for_world(settings: Settings) -> AsyncIterator[Settings]:
     A service whose address has no place for a side (`SIDE`) is one for all: worlds then take turns, and each takes the
     company's users away when it is done. Raises ValueError where the address or the token is missing.
     """
-    if settings.provisioning != "scim":
-        yield settings
-        return
     url, token, _ = address(settings)
     if SIDE in url:
         yield settings.model_copy(update={"scim_url": url.replace(SIDE, _new_side())})

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from agents.knowledge.documents import read_documents
 from app.runtime import Runtime, Shared, running
 from app.settings import ROOT, Settings
-from evals.scim_world import address, fill, scim_for_run, scim_for_world, users_table
 from evals.stripe_world import Names, at_stripe, stand_in
 from records.clock import Clock, system_clock
 from records.database import migrated_copy
@@ -81,10 +80,15 @@ async def fresh_world(
             if settings.billing == "stripe":
                 own = own.model_copy(update={"stripe_api_key": SecretStr(f"sk_test_{home.name}")})
                 books = await stack.enter_async_context(at_stripe(own, opened_at, customers))
-            own = await stack.enter_async_context(scim_for_world(own))
+            if own.provisioning == "scim":
+                from evals.scim_world import scim_for_world
+
+                own = await stack.enter_async_context(scim_for_world(own))
             world = running(own, clock=clock or clock_from(opened_at), shared=shared, background=False)
             runtime = await stack.enter_async_context(world)
             if own.provisioning == "scim":
+                from evals.scim_world import address, fill
+
                 await fill(*address(own), await runtime.sandbox.dump())
             if books is not None:
                 runtime.extras[BOOKS] = books
@@ -94,18 +98,24 @@ async def fresh_world(
 @asynccontextmanager
 async def backends(settings: Settings) -> AsyncIterator[Settings]:
     """The settings for a run's worlds: backends that they connect without an address run as long as the block."""
-    with scim_for_run(settings) as own:
-        if own.billing != "stripe" or own.stripe_base_url is not None:
-            yield own
-            return
-        async with stand_in() as url:
-            yield own.model_copy(update={"stripe_base_url": url, "stripe_api_key": SecretStr("sk_test_of_the_run")})
+    own = settings
+    async with AsyncExitStack() as stack:
+        if own.provisioning == "scim":
+            from evals.scim_world import scim_for_run
+
+            own = stack.enter_context(scim_for_run(own))
+        if own.billing == "stripe" and own.stripe_base_url is None:
+            url = await stack.enter_async_context(stand_in())
+            own = own.model_copy(update={"stripe_base_url": url, "stripe_api_key": SecretStr("sk_test_of_the_run")})
+        yield own
 
 
 async def end_state(runtime: Runtime) -> dict[str, list[dict[str, Any]]]:
     """What the backends of a world hold: the sandbox's tables, and those of Stripe and SCIM in their place."""
     state = await runtime.sandbox.dump()
     if runtime.settings.provisioning == "scim":
+        from evals.scim_world import address, users_table
+
         state["users"] = await users_table(*address(runtime.settings), state)
     books = runtime.extras.get(BOOKS)
     if books is None:

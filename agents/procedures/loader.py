@@ -11,8 +11,7 @@ from agents.frame import ASKS_WHICH
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Risk, Slot, SlotType, Step, StepKind
 from agents.procedures.replies import TemplateProblem, Templates
-
-_FastLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from tools.placed_yaml import SafeLoader
 
 STEP_KINDS: tuple[StepKind, ...] = ("call", "reply", "say", "escalate", "answer", "goto", "procedure")
 
@@ -131,7 +130,7 @@ class _Reader:
             raise BrokenProcedure(self.path, 1, "the file must begin with front matter between two lines of ---")
         front, _, guidance = text[4:].partition("\n---")
         try:
-            loader = _FastLoader(front)
+            loader = SafeLoader(front)
             node = loader.get_single_node()
             content = loader.construct_document(node) if node is not None else None
         except yaml.MarkedYAMLError as error:

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.procedures.expressions import Expression, ExpressionError
+from tools.placed_yaml import plain_data
 
 Priority = Literal["urgent", "high", "normal"]
 RANK: dict[str, int] = {"normal": 0, "high": 1, "urgent": 2}
@@ -140,7 +141,7 @@ class EscalationRules:
     def load(cls, path: Path) -> "EscalationRules":
         """Read and check the file. Raises `BrokenEscalation`."""
         try:
-            form = _Form.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            form = _Form.model_validate(plain_data(path.read_text(encoding="utf-8")))
         except yaml.MarkedYAMLError as error:
             line = (error.problem_mark.line if error.problem_mark else 0) + 1
             raise BrokenEscalation(f"{path} line {line}: not valid YAML: {error.problem}") from None
