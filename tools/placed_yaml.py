@@ -42,7 +42,7 @@ class PlacedYaml:
             node, content = yaml.compose(text, SafeLoader), plain_data(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
+            line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else 1  # the C parser may name the line after
             raise UnusableFile(f"{path}:{line}: this is no YAML: {getattr(error, 'problem', error)}") from None
         return cls(path, content, dict(_lines(node, ())))
 
