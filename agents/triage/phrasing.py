@@ -31,8 +31,12 @@ _RULED_OUT = re.compile(
     r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
     r"no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
     r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
-    r"unlock|touch|reduc|cut|drop|increas)\w*|"
-    r"(?:i|we) (?:do not|don't|dont) (?:want|wish|need) to (?:see|get|receive|hear|have))\b[^.,!?;\n]*",
+    r"unlock|touch|reduc|cut|drop|increas|export|restor|expla|switch|move|moving|issu|modif|alter)\w*|"
+    r"(?:i|we) (?:do not|don't|dont) (?:(?:want|wish|need) to (?:see|get|receive|hear|have)|(?:want|need) (?:"
+    r"(?:an?|another|any|more|help|explanations?) (?!more\b)(?![^.,!?;\n]*\bany ?more\b)|"
+    r"(?=[^.,!?;\n]+[.,!?;\n]+ *(?:but |just |only )?(?:i|we) (?:want|need)\b)))|"
+    r"(?:i'm|im|i am|we're|we are) not (?:asking|looking|writing|here) "
+    r"(?:for|to|about|how|who|what|when|where|why|whether|if))\b[^.,!?;\n]*",
     re.IGNORECASE,
 )
 """Clauses that say what shall not be done."""
