@@ -140,7 +140,7 @@ class Ledger:
         except (BackendTimeout, BackendUnavailable) as error:
             return await self._look_again(row, error)
         except ToolError as error:
-            return await self._note(row, EffectState.FAILED, error=str(error))
+            return await self._refused(row, error)
         try:
             found = await self._read_back(tool, row)
         except ToolError as error:  # it was done, or so the backend said: not proven, but by no means a failure
@@ -148,6 +148,18 @@ class Ledger:
         if found is None:
             return await self._note(row, EffectState.UNKNOWN, error="the backend does not show the effect")
         return await self._note(row, EffectState.VERIFIED, result=found)
+
+    async def _refused(self, row: EffectRecord, refusal: ToolError) -> EffectRecord:
+        """Failed, unless what the backend would not do again is this very effect, which a slower try made meanwhile."""
+        try:
+            found = await self._read_back(self.registry.get(row.tool), row)
+        except (BackendTimeout, BackendUnavailable):
+            return await self._note(row, EffectState.UNKNOWN, error=str(refusal))
+        except ToolError:
+            found = None
+        if found is not None:
+            return await self._note(row, EffectState.VERIFIED, result=found)
+        return await self._note(row, EffectState.FAILED, error=str(refusal))
 
     async def _look_again(self, row: EffectRecord, fault: ToolError) -> EffectRecord:
         """One look right after a fault, so that most customers get a true answer in the same turn."""

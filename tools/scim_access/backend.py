@@ -277,6 +277,10 @@ class ScimBackend:
                     return await act(account)
                 except PreconditionFailedException:
                     continue
+                except BackendRefused:
+                    if await account.noted(key) is None:
+                        raise
+                    # another process made this very change since we looked, and so it could not be made again
         raise BackendUnavailable("others keep changing this user at the SCIM service")
 
     async def find(self, operation: str, customer_id: str, key: str, result: type[R]) -> R | None:

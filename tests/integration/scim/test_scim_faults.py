@@ -15,9 +15,10 @@ from records.effect import EffectState
 from tools.errors import BackendRefused, BackendTimeout, BackendUnavailable
 from tools.ledger import Ledger
 from tools.registry import ToolRegistry
-from tools.sandbox.access import access_tools
+from tools.sandbox.access import RoleChanged, access_tools
 from tools.sandbox.backend import SandboxBackend
-from tools.scim_access.backend import ScimBackend
+from tools.scim_access.access import change_role
+from tools.scim_access.backend import Account, ScimBackend
 from tools.scim_access.roles import RolesIn
 from tools.scim_access.toolset import scim_access_tools
 
@@ -144,6 +145,23 @@ async def test_two_processes_that_race_for_one_change_make_one(books: AccessBook
         answers = await asyncio.gather(*calls)
     assert all(answer == answers[0] for answer in answers)
     assert books.line.changes == books.patches(tool)
+
+
+async def test_a_change_that_another_process_makes_under_the_same_key_between_two_looks_is_answered_as_made(
+    books: AccessBooks,
+) -> None:
+    async with a_process(books) as other:
+        backend = ScimBackend(books.base, token=books.token, seconds=10, roles_in=books.roles_in)
+        asked = other.registry.get(ROLE).arguments.model_validate({"user_id": "usr_0203", "role": "viewer"})
+
+        async def overtaken(account: Account) -> RoleChanged:
+            await other.registry.get(ROLE).call("cus_002", asked, "key-1")
+            return await change_role(account, asked)
+
+        answer = await backend.act(ROLE, "cus_002", "key-1", asked.model_dump(mode="json"), overtaken, RoleChanged)
+        assert answer == await other.registry.get(ROLE).call("cus_002", asked, "key-1")
+        await backend.close()
+    assert books.line.changes == books.patches(ROLE)
 
 
 async def test_two_requests_that_race_for_the_same_change_make_one_and_the_other_is_told(books: AccessBooks) -> None:

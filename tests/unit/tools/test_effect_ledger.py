@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from records.decision import DecisionRecord
 from records.effect import EffectRecord, EffectState
 from records.transcript import Transcript
 from records.turn import Turn
-from tools.errors import BackendTimeout
+from tools.errors import BackendRefused, BackendTimeout
 from tools.guard import Guard, Limits, guarded
 from tools.ledger import MAX_ATTEMPTS, Ledger
 from tools.registry import ToolRegistry
@@ -299,6 +300,43 @@ async def test_a_backend_that_is_not_asked_has_done_nothing_and_the_effect_has_f
     row = await ledger.execute("eff_1")
     assert (row.state, row.attempts) == ("failed", 1)
     assert "left alone for a while" in row.error
+    assert await books.refunds() == 0
+
+
+async def test_a_refusal_of_what_a_slower_try_made_meanwhile_is_no_failure(books: Books) -> None:
+    await books.intend()
+    tools = {tool.name: tool for tool in sandbox_tools(books.backend)}
+    refund = tools["billing.refund"]
+
+    async def overtaken(customer_id: str, arguments: Any, key: str) -> Any:
+        await refund.call(customer_id, arguments, key)
+        raise BackendRefused("this invoice has been refunded")
+
+    tools["billing.refund"] = replace(refund, call=overtaken)
+    row = await Ledger(books.database, ToolRegistry(list(tools.values())), lambda: NOW).execute("eff_1")
+    assert (row.state, row.error) == ("verified", "")
+    assert await books.refunds() == 1
+
+
+async def test_a_refusal_is_not_believed_while_nobody_can_look(books: Books) -> None:
+    await books.intend()
+    tools = {tool.name: tool for tool in sandbox_tools(books.backend)}
+    refund = tools["billing.refund"]
+    assert refund.effect is not None
+
+    async def refused(customer_id: str, arguments: Any, key: str) -> Any:
+        raise BackendRefused("no")
+
+    async def silent(customer_id: str, key: str) -> Any:
+        raise BackendTimeout("silence")
+
+    tools["billing.refund"] = replace(refund, call=refused, effect=replace(refund.effect, read_back=silent))
+    ledger = Ledger(books.database, ToolRegistry(list(tools.values())), lambda: NOW)
+    assert (await ledger.execute("eff_1")).state == "unknown"
+    tools["billing.refund"] = replace(refund, call=refused)
+    ledger = Ledger(books.database, ToolRegistry(list(tools.values())), lambda: NOW)
+    (row,) = await ledger.open_rows()
+    assert (await ledger.settle(row)).state == "failed"
     assert await books.refunds() == 0
 
 
