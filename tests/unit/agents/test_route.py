@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from agents.brief import Route
 from agents.frame import ActiveProcedure, Frame
 from agents.triage.phrasing import asks_how_it_is, halves_of, merely_states, parts_of, without_ruled_out
@@ -244,6 +246,22 @@ def test_of_halves_only_those_that_were_taken_as_requests_tell_how_surely_a_mess
     reading = Reading(whole, (part,), ((first, second), (other, other)))
     assert reading.pieces((("refund", "first half"), ("add_seats", "second half"))) == (whole, part, first, second)
     assert reading.pieces((("refund", "both"),)) == (whole, part)
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ("I don't want the receipt! I want the 129 dollars.", "! I want the 129 dollars"),
+        ("I'm not asking for money back. Clause 7.3 is wrong.", "Clause 7.3 is wrong"),
+        ("We do not need more seats, move us to Business please", "move us to Business please"),
+        ("Please don't export anything, only show the numbers", "only show the numbers"),
+        ("I don't want a second one any more", "I don't want a second one any more"),
+        ("we don't need the staging database, remove it", "we don't need the staging database, remove it"),
+        ("I don't need my seats", "I don't need my seats"),
+    ],
+)
+def test_what_is_not_wanted_is_left_out_and_what_shall_go_is_not(message: str, left: str) -> None:
+    assert without_ruled_out(message).strip(" !") == left.strip(" !")
 
 
 def test_what_need_not_be_paid_for_any_more_is_the_request() -> None:
