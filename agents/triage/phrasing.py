@@ -8,6 +8,11 @@ _ASKS = re.compile(
     r"let me|let us|let's|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate)\b",
     re.IGNORECASE,
 )
+_FEARS = re.compile(
+    r"\b(?:do not|don't|dont|didn't|never|not) (?:want|wish|need) to (?!keep|pay|renew|go on|continue|have|use|stay)",
+    re.IGNORECASE,
+)
+"""What somebody would rather avoid ("we don't want to hit the limit"); "I don't want to pay for it" is a wish."""
 _ORDERS = re.compile(
     r"(?:^|[.!?;:,\n]\s*|\b(?:and|also|then|just|so) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|close|"
     r"delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|book|create|stop|drop|raise|lower|"
@@ -102,13 +107,13 @@ def halves_of(text: str) -> list[tuple[str, str]]:
 
 def merely_states(text: str) -> bool:
     """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
-    plain = text.replace("’", "'")
+    plain = _FEARS.sub(" ", text.replace("’", "'"))
     return (_STATES.search(plain) is not None or _ABOUT.match(plain) is not None) and _ASKS.search(plain) is None
 
 
 def asks(text: str) -> bool:
     """Whether a text asks for something, in a question, a wish or an order."""
-    plain = text.replace("’", "'")
+    plain = _FEARS.sub(" ", text.replace("’", "'"))
     return _ASKS.search(plain) is not None or _ORDERS.search(plain) is not None
 
 

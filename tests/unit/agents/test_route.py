@@ -238,6 +238,7 @@ def test_a_message_is_cut_where_requests_can_meet() -> None:
 def test_a_message_is_not_cut_where_a_half_asks_for_nothing_or_leans_on_the_other() -> None:
     assert halves_of("Please send the bill of June. We were ten people then") == []
     assert halves_of("Please send the bill of June. Please put a seat on it") == []
+    assert halves_of("How much have we used? I will move files and don't want to hit the limit") == []
 
 
 def test_of_halves_only_those_that_were_taken_as_requests_tell_how_surely_a_message_was_understood() -> None:
