@@ -30,12 +30,13 @@ SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their 
 LEXICAL_WEIGHT = 0.5
 RIDGE = 0.2
 SCARCITY = 0.25  # what an intent's output gains for each factor e by which it has fewer examples than ...
-SCARCE = 0.5  # ... this share of the mean
+SCARCE = 0.5  # ... this share of the mean ...
+MOST_GAIN = 0.25  # ... and at most: where the others have very many examples, more would take messages from them
 NEIGHBOURS = 3
 CLEAREST = 0.25  # weight of the clearest sentence of a long message beside the whole
 TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
 
-RECIPE = f"{FORMAT} {SHARPNESS} {LEXICAL_WEIGHT} {RIDGE} {SCARCITY} {SCARCE} {NEIGHBOURS} {TYPICAL_SHARE}"
+RECIPE = f"{FORMAT} {SHARPNESS} {LEXICAL_WEIGHT} {RIDGE} {SCARCITY} {SCARCE} {MOST_GAIN} {NEIGHBOURS} {TYPICAL_SHARE}"
 """What a fit depends on beside its examples: another recipe makes another artefact."""
 
 Matrix = NDArray[np.float32]
@@ -260,7 +261,7 @@ def _scarcity(classes: NDArray[np.int32], width: int) -> Matrix:
     """What is added to the output of each label: nothing, unless it has far fewer examples than others."""
     counts = np.bincount(classes, minlength=width)
     gain = SCARCITY * np.log(SCARCE * counts.mean() / np.maximum(counts, 1))
-    return np.maximum(gain, 0).astype(np.float32)
+    return np.clip(gain, 0, MOST_GAIN).astype(np.float32)
 
 
 def _least_squares(kernel: Matrix, classes: NDArray[np.int32], width: int) -> tuple[Matrix, Matrix]:

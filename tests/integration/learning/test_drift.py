@@ -90,7 +90,8 @@ async def test_new_matters_reach_their_queues_after_a_person_promoted_what_was_l
     replica = await start_service(home=whole_home)
     place = f"/v1/models/{name}/promote"
     assert (await service.staff("rep").post(place)).status_code == 403
-    assert (await lead.post(place)).json() == {"id": name, "state": "champion", "serving": name}
+    promoted = {"id": name, "kind": "triage", "state": "champion", "serving": name}
+    assert (await lead.post(place)).json() == promoted
     assert (await lead.post(place)).status_code == 409
     for intent, block in LATER.items():
         for text in lines(block):
