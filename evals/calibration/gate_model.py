@@ -82,6 +82,7 @@ def fit_gate(
     p_correct = np.mean(estimates, axis=0)
     judged = [proposals[n] for n in kept], p_correct[kept], right[kept]
     overall, by_intent = _bounds(*judged, promise)
+    by_intent = _distrusted(proposals, right, weights, promise) | by_intent
     intercept, fitted = _logistic(inputs, right, weights)
     model = ConfidenceModel(intercept, dict(zip(NAMES, fitted, strict=True)), overall, by_intent)
     figures = {"auroc": _rounded(auroc(p_correct, right)), **_figures(*judged, groups[kept], promise, model, seed)}
@@ -147,11 +148,8 @@ def _bounds(
 ) -> tuple[Bound, dict[str, Bound]]:
     """The bound over all matters, and those of matters with enough tickets of their own.
 
-    A matter whose own tickets show that it is wrong too often is not done alone, whatever the others say. One whose
-    tickets are too few to tell has the bound over all.
+    One whose tickets are too few to tell has the bound over all.
     """
-    from scipy.stats import binom
-
     delta = 1 - promise.certainty
     intents = np.array([p.intent for p in proposals])
     overall = _bound(choose_threshold(p_correct, right, promise.rate, delta, starts=STARTS), "all")
@@ -159,12 +157,26 @@ def _bounds(
     for intent in sorted(set(intents.tolist())):
         own = intents == intent
         chosen = choose_threshold(p_correct[own], right[own], promise.rate, delta, starts=STARTS)
-        wrong = int((~right[own]).sum())
         if chosen.p_correct is not None:
             by_intent[intent] = _bound(chosen, "intent")
-        elif wrong and binom.sf(wrong - 1, int(own.sum()), promise.rate) <= delta:
-            by_intent[intent] = Bound(None, "intent", int(own.sum()), wrong)
     return overall, by_intent
+
+
+def _distrusted(proposals: Sequence[Proposal], right: Outcomes, shares: Matrix, promise: Promise) -> dict[str, Bound]:
+    """Matters whose tickets show that they are wrong too often: not done alone, whatever the others say.
+
+    Proposals on unknown matters count by their share, all of them: which few a draw brings must not decide.
+    """
+    from scipy.stats import binom
+
+    intents = np.array([p.intent for p in proposals])
+    found = {}
+    for intent in sorted(set(intents.tolist())):
+        own = intents == intent
+        count, wrong = round(float(shares[own].sum())), round(float(shares[own & ~right].sum()))
+        if wrong and binom.sf(wrong - 1, count, promise.rate) <= 1 - promise.certainty:
+            found[intent] = Bound(None, "intent", count, wrong)
+    return found
 
 
 def _bound(chosen: Threshold, source: Any) -> Bound:
