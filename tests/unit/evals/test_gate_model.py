@@ -75,6 +75,15 @@ def test_a_matter_that_goes_wrong_too_often_is_not_done_alone_and_few_tickets_bo
     assert model.overall.p_correct is not None
 
 
+def test_no_draw_of_unknown_matters_decides_which_matter_is_distrusted() -> None:
+    alike = [proposal(500 + n, 0.97, True, intent="exports") for n in range(12)]
+    mistaken = [proposal(700 + n, 0.9, False, intent="exports", unknown=True) for n in range(5)]
+    others = [proposal(800 + n, 0.9, False, intent="refund", unknown=True) for n in range(60)]
+    for seed in range(4):  # one of them draws two of the five, as if one action in seven was wrong
+        bounds = fit_gate([*ordinary(120), *alike, *mistaken, *others], PROMISE, seed).model.by_intent
+        assert bounds.get("exports") is None, seed
+
+
 def test_without_a_mistake_there_is_nothing_to_learn_from() -> None:
     with pytest.raises(CannotCalibrate, match="0 of them wrong"):
         fit_gate([proposal(n, 0.99, True) for n in range(50)], PROMISE)
