@@ -36,7 +36,7 @@ types: setup
 
 check: lint types test
 
-# SHARE=4 runs every fourth of them, as .ci/run does; alone it runs all.
+# SHARE=6 runs every sixth of them, as .ci/run does; alone it runs all.
 test-matrix: setup
 	MATRIX_SHARE=$(or $(SHARE),1) $(VENV)/bin/python -m pytest -m matrix --numprocesses auto --maxprocesses 4 --dist worksteal
 
