@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Plain data only; in C where PyYAML was built with it, which is ten times as fast."""
+"""Plain data only; in C where PyYAML was built with it, which is much faster."""
 Place = tuple[str | int, ...]
 Form = TypeVar("Form", bound=BaseModel)
 

@@ -38,10 +38,12 @@ _RULED_OUT = re.compile(
     r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
     r"unlock|touch|reduc|cut|drop|increas|export|restor|expla|switch|move|moving|issu|modif|alter)\w*|"
     r"(?:i|we) (?:do not|don't|dont) (?:(?:want|wish|need) to (?:see|get|receive|hear|have)|(?:want|need) (?:"
-    r"(?:an?|another|any|more|help|explanations?) (?!more\b)(?![^.,!?;\n]*\bany ?more\b)|"
+    r"(?:an?|another|any|more|help|explanations?) (?!more\b|than\b|of (?:the|our|my|these|those)\b)"
+    r"(?![^.,!?;\n]*\bany ?more\b)|"
     r"(?=[^.,!?;\n]+[.,!?;\n]+ *(?:but |just |only )?(?:i|we) (?:want|need)\b)))|"
     r"(?:i'm|im|i am|we're|we are) not (?:asking|looking|writing|here) "
-    r"(?:for|to|about|how|who|what|when|where|why|whether|if))\b[^.,!?;\n]*",
+    r"(?:for|to (?!renew|continue|keep|stay|extend|go on|pay)|about|how|who|what|when|where|why|whether|if))"
+    r"\b[^.,!?;\n]*",
     re.IGNORECASE,
 )
 """Clauses that say what shall not be done."""

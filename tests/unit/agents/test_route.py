@@ -259,6 +259,9 @@ def test_of_halves_only_those_that_were_taken_as_requests_tell_how_surely_a_mess
         ("I don't want a second one any more", "I don't want a second one any more"),
         ("we don't need the staging database, remove it", "we don't need the staging database, remove it"),
         ("I don't need my seats", "I don't need my seats"),
+        ("we are not looking to renew, the team is gone", "we are not looking to renew, the team is gone"),
+        ("We don't need more than five seats, so act on it", "We don't need more than five seats, so act on it"),
+        ("we don't need any of these servers, all may go", "we don't need any of these servers, all may go"),
     ],
 )
 def test_what_is_not_wanted_is_left_out_and_what_shall_go_is_not(message: str, left: str) -> None:
