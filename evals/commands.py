@@ -172,7 +172,7 @@ def score_recordings(
         raise BadInput(str(refused[0]) if refused else f"{recorded}: holds no recording")
     refusals = [str(line) for line in refused]
     document = {"model": name, "refused_lines": refusals, **score(recordings, fitted)}
-    lines = [f"{ticket['p_correct']:.1f}  {ticket['id']}" for ticket in document["tickets"]]
+    lines = [f"{ticket['p_correct']:.2f}  {ticket['id']}" for ticket in document["tickets"]]
     if document["with_outcome"]:
         lines.append(f"AUROC {document['auroc']}, calibration error {document['calibration_error']}")
     emit(document, as_json, "\n".join([*lines, *_refused(refusals)]))

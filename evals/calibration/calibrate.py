@@ -1,7 +1,7 @@
 """Fit on recordings with outcomes, judge by groups the fit never saw, score other recordings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from evals.calibration.features import SIGNS, Features
 from evals.calibration.figures import Outcomes, Probabilities, auroc, bins, calibration_error, error_by_chance
-from evals.calibration.model import OutcomeModel, stated
+from evals.calibration.levels import Levels
+from evals.calibration.model import OutcomeModel
 from evals.calibration.risk import check_by_splits, choose_threshold
 from evals.recordings import Recording
 
@@ -51,7 +52,8 @@ def calibrate(
         repeats.append(out_of_fold(features, correct, groups, np.random.default_rng([seed, repeat])))
         on_repeat()
     probability = np.mean(repeats, axis=0)
-    p_correct = stated(probability)
+    levels = Levels.of(probability)
+    p_correct = levels.stated(probability)
     figures = {
         "auroc": _rounded(auroc(p_correct, correct)),
         "auroc_interval": _interval(p_correct, correct, groups, seed),
@@ -65,9 +67,9 @@ def calibrate(
             "calibration_error_by_chance": _rounded(error_by_chance(probability, seed)),
         },
         "repeats": {
-            "auroc": _spread([auroc(stated(one), correct) for one in repeats]),
+            "auroc": _spread([auroc(Levels.of(one).stated(one), correct) for one in repeats]),
             "auroc_unrounded": _spread([auroc(one, correct) for one in repeats]),
-            "calibration_error": _spread([calibration_error(stated(one), correct) for one in repeats]),
+            "calibration_error": _spread([calibration_error(Levels.of(one).stated(one), correct) for one in repeats]),
         },
         "recordings": len(known),
         "correct": _rounded(float(correct.mean())),
@@ -79,14 +81,14 @@ def calibrate(
     }
     rows = zip(known, p_correct, probability, strict=True)
     tickets = [{"id": r.id, "p_correct": float(p), "unrounded": _rounded(float(exact))} for r, p, exact in rows]
-    return Calibration(OutcomeModel.fit(features, correct), figures, tickets)
+    return Calibration(replace(OutcomeModel.fit(features, correct), levels=levels), figures, tickets)
 
 
 def score(recordings: Sequence[Recording], model: OutcomeModel) -> dict[str, Any]:
     """Score recordings with a fitted model; the figures cover those with a known outcome, and are None without any."""
     features = [Features.of(recording) for recording in recordings]
     probability = model.probability(features)
-    p_correct = stated(probability)
+    p_correct = model.levels.stated(probability)
     known = np.array([recording.outcome.correct is not None for recording in recordings], dtype=bool)
     correct = np.array([bool(recording.outcome.correct) for recording in recordings], dtype=bool)[known]
     rows = zip(recordings, p_correct, probability, model.signs.of(features), strict=True)

@@ -47,7 +47,7 @@ def calibration_error(p_correct: Probabilities, correct: Outcomes) -> float | No
 
 def bins(p_correct: Probabilities, correct: Outcomes) -> list[Bin]:
     """The bins of `calibration_error`, from the lowest probability to the highest."""
-    places = _places(p_correct)
+    places = places_of_equal_mass(p_correct)
     return [
         Bin(int((places == n).sum()), float(p_correct[places == n].mean()), float(correct[places == n].mean()))
         for n in np.unique(places)
@@ -59,16 +59,16 @@ def error_by_chance(p_correct: Probabilities, seed: int) -> float | None:
     if not len(p_correct):
         return None
     rng = np.random.default_rng(seed)
-    places = _places(p_correct)
+    places = places_of_equal_mass(p_correct)
     gaps = (rng.random((CHANCE_DRAWS, len(p_correct))) < p_correct) - p_correct
     sums = np.stack([np.abs(gaps[:, places == n].sum(axis=1)) for n in np.unique(places)])
     return float(sums.sum(axis=0).mean() / len(p_correct))
 
 
-def _places(p_correct: Probabilities) -> NDArray[np.int_]:
+def places_of_equal_mass(p_correct: Probabilities, count: int = BINS) -> NDArray[np.int_]:
     """The bin of each ticket, by its rank; tickets of the same probability share the bin of their middle rank."""
     from scipy.stats import rankdata
 
     if not len(p_correct):
         return np.zeros(0, dtype=int)
-    return np.floor(BINS * (rankdata(p_correct) - 0.5) / len(p_correct)).astype(int)
+    return np.floor(count * (rankdata(p_correct) - 0.5) / len(p_correct)).astype(int)

@@ -1,4 +1,4 @@
-"""The fitted model: three signs to a probability. One JSON file, readable and without code in it."""
+"""The fitted model: three signs to a probability, stated in levels. One JSON file, readable and without code in it."""
 
 import hashlib
 import json
@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from evals.calibration.features import SIGNS, Features, Scale, Signs
+from evals.calibration.features import SIGNS, Features, Matrix, Scale, Signs
 from evals.calibration.figures import Outcomes, Probabilities
+from evals.calibration.levels import Levels
 
 FILE_NAME = "confidence.json"
 FORMAT = "handrail-recordings-confidence"
-VERSION = 1
+VERSION = 2
 
 STRENGTH = 1.0
 """Inverse strength of the ridge penalty: a coefficient over one or two, on signs of spread one, needs much evidence.
 
 Fixed: choosing it anew for each file, in nested cross-validation, cost more than it gave on a hundred tickets.
 """
-LEVELS = 5
 
 
 class UnusableArtefact(Exception):
@@ -35,6 +35,8 @@ class OutcomeModel:
     signs: Signs
     intercept: float
     coefficients: tuple[float, ...]
+    levels: Levels
+    """In which steps its probabilities are stated; made from those of the training tickets unless replaced."""
 
     @classmethod
     def fit(cls, features: Sequence[Features], correct: Outcomes) -> "OutcomeModel":
@@ -44,17 +46,19 @@ class OutcomeModel:
         signs = Signs.fit(features)
         if correct.all() or not correct.any():  # no regression to make: Laplace's rule of succession
             share = (int(correct.sum()) + 1) / (len(correct) + 2)
-            return cls(signs, float(np.log(share / (1 - share))), (0.0,) * len(SIGNS))
-        fitted = LogisticRegression(C=STRENGTH).fit(signs.of(features), correct)
-        return cls(signs, float(fitted.intercept_[0]), tuple(map(float, fitted.coef_[0])))
+            intercept, coefficients = float(np.log(share / (1 - share))), (0.0,) * len(SIGNS)
+        else:
+            fitted = LogisticRegression(C=STRENGTH).fit(signs.of(features), correct)
+            intercept, coefficients = float(fitted.intercept_[0]), tuple(map(float, fitted.coef_[0]))
+        return cls(signs, intercept, coefficients, Levels.of(_logistic(signs.of(features), intercept, coefficients)))
 
     def probability(self, features: Sequence[Features]) -> Probabilities:
         """The probability that each conversation was handled right, unrounded."""
-        return 1 / (1 + np.exp(-(self.intercept + self.signs.of(features) @ np.array(self.coefficients))))
+        return _logistic(self.signs.of(features), self.intercept, self.coefficients)
 
     def as_json(self) -> dict[str, Any]:
         """All that is needed to apply it."""
-        return asdict(self) | {"coefficients": dict(zip(SIGNS, self.coefficients, strict=True)), "levels": LEVELS}
+        return asdict(self) | {"coefficients": dict(zip(SIGNS, self.coefficients, strict=True))}
 
     @classmethod
     def of_json(cls, document: dict[str, Any]) -> "OutcomeModel":
@@ -68,18 +72,12 @@ class OutcomeModel:
             ),
             intercept=float(document["intercept"]),
             coefficients=tuple(float(document["coefficients"][name]) for name in SIGNS),
+            levels=Levels.of_json(document["levels"]),
         )
 
 
-def stated(probability: Probabilities) -> Probabilities:
-    """Probabilities as they are stated: the middle of the fifth in which each lies (0.1, 0.3, 0.5, 0.7 or 0.9).
-
-    Whether a probability holds can only be checked where many tickets share it, and companies label a hundred tickets,
-    not ten thousand (Kumar, Liang, Ma, "Verified Uncertainty Calibration", NeurIPS 2019: outputs without levels cannot
-    be verified). Finer figures would claim more than is known.
-    """
-    fifth = np.minimum(np.floor(probability * LEVELS), LEVELS - 1)
-    return np.round((fifth + 0.5) / LEVELS, 4)
+def _logistic(signs: Matrix, intercept: float, coefficients: Sequence[float]) -> Probabilities:
+    return 1 / (1 + np.exp(-(intercept + signs @ np.array(coefficients))))
 
 
 def save(model: OutcomeModel, figures: dict[str, Any], folder: Path) -> str:

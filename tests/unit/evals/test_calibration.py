@@ -137,6 +137,10 @@ def test_a_model_of_another_version_or_without_a_part_is_refused(tmp_path: Path)
     (tmp_path / FILE_NAME).write_text(json.dumps(document | {"version": 99}))
     with pytest.raises(UnusableArtefact, match="version 99"):
         load(tmp_path)
+    uneven = {"values": [0.2, 0.8], "edges": []}
+    (tmp_path / FILE_NAME).write_text(json.dumps(document | {"model": document["model"] | {"levels": uneven}}))
+    with pytest.raises(UnusableArtefact, match="2 levels with 0 edges"):
+        load(tmp_path)
     del document["model"]["signs"]["load"]
     (tmp_path / FILE_NAME).write_text(json.dumps(document))
     with pytest.raises(UnusableArtefact, match="load"):
@@ -175,7 +179,7 @@ def test_the_recorded_airline_tickets_are_told_apart_by_unseen_groups() -> None:
     figures = calibrate(loaded).figures
     assert not refusals and figures["recordings"] == 100
     assert figures["auroc"] > 0.8 and figures["repeats"]["auroc"]["min"] > 0.75
-    assert figures["calibration_error"] < 0.1
+    assert figures["calibration_error"] < 0.08 and len(figures["bins"]) == 4
     assert all(rule["kept"] for rule in figures["risk_control"])
 
 

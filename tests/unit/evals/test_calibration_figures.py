@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.calibration.figures import auroc, bins, calibration_error, error_by_chance
-from evals.calibration.model import stated
 
 NONE = np.zeros(0), np.zeros(0, bool)
 
@@ -47,9 +46,3 @@ def test_a_perfect_forecaster_errs_less_the_more_tickets_there_are() -> None:
     assert 0.05 < few < 0.15 and many < 0.02
     assert error_by_chance(np.array([0.0, 1.0]), seed=1) == 0
     assert error_by_chance(NONE[0], seed=1) is None
-
-
-@given(st.floats(0, 1))
-def test_probabilities_are_stated_in_fifths(p: float) -> None:
-    (level,) = stated(np.array([p]))
-    assert level in (0.1, 0.3, 0.5, 0.7, 0.9) and abs(level - p) <= 0.1 + 1e-9
