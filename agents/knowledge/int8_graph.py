@@ -1,4 +1,4 @@
-"""MiniLM's graph, rewritten so that its int8 weights are multiplied as int8.
+"""MiniLM's graph, rewritten: its int8 weights are multiplied as int8, and earlier blocks give out what they made.
 
 The packaged graph stores int8 weights and unfolds each at run time: MatMul(x, Cast(weights) * scale). onnxruntime folds
 that to float32 once, and then reads 42 MB for every message, more than a shared cache holds. Its operator MatMulNBits
@@ -7,7 +7,7 @@ takes the same weights as they are and quantises x block by block within a row, 
 Field numbers are those of onnx.proto; every message here uses only the wire types varint and bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -15,11 +15,12 @@ Value = int | memoryview | bytes
 Fields = list[tuple[int, Value]]
 
 OPSET, GRAPH = 8, 7
-NODE, TENSOR = 1, 5
+NODE, TENSOR, GRAPH_OUTPUT = 1, 5, 12
 INPUT, OUTPUT, OPERATOR, ATTRIBUTE, DOMAIN = 1, 2, 4, 5, 7
 DIMENSION, TYPE, NAME, RAW = 1, 2, 8, 9
 FLOAT, UINT8 = 1, 2
 CONTRIB = b"com.microsoft"
+NORMALISED = b"LayerNormalization"
 
 BLOCK = 64
 """Inputs that share a scale; divides every width of the model."""
@@ -59,6 +60,24 @@ def with_int8_products(model: bytes) -> bytes:
     rebuilt = [*((NODE, _write(node)) for node in kept), *((TENSOR, _write(t)) for t in tensors.values()), *rest]
     others = [(number, value) for number, value in whole if number != GRAPH]
     return _write([*others, (OPSET, _write([(1, CONTRIB), (2, 1)])), (GRAPH, _write(rebuilt))])
+
+
+def with_blocks(model: bytes, blocks: Sequence[int]) -> tuple[bytes, list[str]]:
+    """The same model, with the hidden states after these blocks (the first is 1) as further outputs; and their names.
+
+    Each block ends with the second of its two layer normalisations; one more comes before the first block.
+    """
+    names: list[bytes] = []
+    rebuilt: Fields = []
+    for number, value in _read(memoryview(model)):
+        if number == GRAPH:
+            graph = _read(value)
+            nodes = [_read(node) for kind, node in graph if kind == NODE]
+            ends = [name for node in nodes if _texts(node, OPERATOR) == [NORMALISED] for name in _texts(node, OUTPUT)]
+            names = [ends[2 * block] for block in blocks]
+            value = _write([*graph, *((GRAPH_OUTPUT, _write([(1, name)])) for name in names)])
+        rebuilt.append((number, value))
+    return _write(rebuilt), [name.decode() for name in names]
 
 
 def _unfolded(node: Fields, maker: dict[bytes, Fields]) -> tuple[bytes, bytes, set[bytes]] | None:

@@ -1,4 +1,4 @@
-"""The intent of a message: a kernel machine over its meaning (embedding) and its words (tf-idf), calibrated."""
+"""The intent of a message: a kernel machine over its meaning, its wording (two views of MiniLM) and its words."""
 
 import hashlib
 import json
@@ -20,23 +20,29 @@ from agents.triage.spelling import Spelling
 if TYPE_CHECKING:
     from scipy import sparse
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 RANKED = 5
 MAX_EXAMPLES = 20_000  # the fit holds a square matrix over the examples: 1.6 GB at this size
 
 SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their cosine distance
+WORDING_SHARPNESS, WORDING_WEIGHT = 3.0, 1.0  # the same for what earlier layers made of them
 LEXICAL_WEIGHT = 0.5
 RIDGE = 0.2
-SCARCITY = 0.25  # what an intent's output gains for each factor e by which it has fewer examples than ...
-SCARCE = 0.5  # ... this share of the mean ...
-MOST_GAIN = 0.25  # ... and at most: where the others have very many examples, more would take messages from them
+SCARCE = 0.5  # an intent with fewer examples than this share of the mean gains on the others ...
+PRICE = 0.005  # ... while that costs the others at most this share of their examples, each judged without itself ...
+MOST_GAIN = 0.5  # ... and by no more than this
+GAIN_STEPS = 40
 NEIGHBOURS = 3
 CLEAREST = 0.25  # weight of the clearest sentence of a long message beside the whole
 TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
 
-RECIPE = f"{FORMAT} {SHARPNESS} {LEXICAL_WEIGHT} {RIDGE} {SCARCITY} {SCARCE} {MOST_GAIN} {NEIGHBOURS} {TYPICAL_SHARE}"
+_CONSTANTS = (
+    *(FORMAT, SHARPNESS, WORDING_SHARPNESS, WORDING_WEIGHT, LEXICAL_WEIGHT, RIDGE),
+    *(SCARCE, PRICE, MOST_GAIN, GAIN_STEPS, NEIGHBOURS, TYPICAL_SHARE),
+)
+RECIPE = " ".join(map(str, _CONSTANTS))
 """What a fit depends on beside its examples: another recipe makes another artefact."""
 
 Matrix = NDArray[np.float32]
@@ -67,13 +73,16 @@ class IntentPrediction:
 
 
 class IntentClassifier:
-    """Regularised least squares with one output per intent (Rifkin, Yeo and Poggio 2003), on a sum of two kernels.
+    """Regularised least squares with one output per intent (Rifkin, Yeo and Poggio 2003), on a sum of three kernels.
 
-    One kernel is Gaussian in the distance of the embeddings, the other the cosine of tf-idf vectors. The leave-one-out
+    One kernel is Gaussian in the distance of the embeddings, one in that of the states of earlier layers, which keep
+    more of how a thing is put (Tenney, Das and Pavlick 2019, "BERT rediscovers the classical NLP pipeline"); the third
+    is the cosine of tf-idf vectors. The leave-one-out
     outputs exist in closed form (Rifkin and Lippert 2007): they set the softmax temperature (Guo et al. 2017) and the
     scale of the out-of-scope score without any folds, so a dozen examples per intent are enough. How many examples
     there are of an intent says little of how often customers mean it, so outputs are adjusted for that (logit
-    adjustment, Menon et al. 2021): an intent that appeared lately is found among those with many examples.
+    adjustment, Menon et al. 2021): an intent that appeared lately is found among those with many examples. By how much
+    follows from the same leave-one-out outputs: as far as it costs the other intents next to nothing.
     """
 
     def __init__(
@@ -83,24 +92,30 @@ class IntentClassifier:
         labels: Sequence[str],
         classes: NDArray[np.int32],
         vectors: Matrix,
+        wording: "Wording",
         lexical: LexicalFeatures,
         words: "sparse.csr_array",
         weights: Matrix,
+        gain: Matrix,
         calibration: "Calibration",
         training_hash: str,
     ) -> None:
-        """Use `fit` or `load`. Per example: class number, embedding, tf-idf row, weights over the labels."""
+        """Use `fit` or `load`. Per example: class number, embedding, wording, tf-idf row, weights over the labels.
+
+        `gain`: what is added to the output of each label.
+        """
         self.labels = list(labels)
         self.training_hash = training_hash
         self._embedder = embedder
         self._spelling = spelling
         self._classes = classes
         self._vectors = vectors
+        self._wording = wording
         self._lexical = lexical
         self._words = words
         self._words_by_term = words.T.tocsr()
         self._weights = weights
-        self._scarcity = _scarcity(classes, len(labels))
+        self._gain = gain
         self._calibration = calibration
 
     @classmethod
@@ -115,18 +130,21 @@ class IntentClassifier:
         classes = np.array([number[label] for label in labels], dtype=np.int32)
         cores = [directed(core_of(text)) for text in texts]
         spelling = Spelling.learn(cores, english_words())
-        vectors = embedder.embed(cores)
+        vectors, layers = embedder.embed_with_layers(cores)
+        wording = Wording.fit(layers)
         lexical = LexicalFeatures.fit(cores)
         words = lexical.transform(cores)
         cosines = vectors @ vectors.T
-        kernel = _kernel(cosines, lexical_cosines(words, words.T.tocsr()))
+        kernel = _kernel(cosines, wording.cosines(layers), lexical_cosines(words, words.T.tocsr()))
         weights, held_out = _least_squares(kernel, classes, len(names))
-        held_out += _scarcity(classes, len(names))
+        gain = _gain(held_out, classes)
+        held_out += gain
         np.fill_diagonal(cosines, -1.0)  # an example is not its own neighbour
         foreign = _foreignness(held_out, cosines, classes)
         calibration = Calibration.fit(held_out, classes, foreign)
         training_hash = _hash_of(texts, labels)
-        return cls(embedder, spelling, names, classes, vectors, lexical, words, weights, calibration, training_hash)
+        fitted = (classes, vectors, wording, lexical, words, weights, gain, calibration, training_hash)
+        return cls(embedder, spelling, names, *fitted)
 
     def predict(self, text: str) -> IntentPrediction:
         """The prediction for one message."""
@@ -139,10 +157,11 @@ class IntentClassifier:
         cores = [self._spelling.mended(directed(core_of(text))) for text in texts]
         sentences = [sentences_of(core) for core in cores]
         pieces = list(dict.fromkeys([*cores, *chain.from_iterable(sentences)]))
-        cosines = self._embedder.embed(pieces) @ self._vectors.T
+        vectors, layers = self._embedder.embed_with_layers(pieces)
+        cosines = vectors @ self._vectors.T
         words = self._lexical.transform(pieces)
-        kernel = _kernel(cosines, lexical_cosines(words, self._words_by_term))
-        outputs = kernel @ self._weights + self._scarcity
+        kernel = _kernel(cosines, self._wording.cosines(layers), lexical_cosines(words, self._words_by_term))
+        outputs = kernel @ self._weights + self._gain
         row = {piece: i for i, piece in enumerate(pieces)}
         whole, parts = [row[core] for core in cores], [[row[s] for s in those] for those in sentences]
         near = np.array([cosines[[i, *those]].max(axis=0) for i, those in zip(whole, parts, strict=True)])
@@ -163,7 +182,10 @@ class IntentClassifier:
         arrays = {
             "classes": self._classes,
             "vectors": self._vectors,
+            "wording": self._wording.examples,
+            "centres": self._wording.centres,
             "weights": self._weights,
+            "gain": self._gain,
             "words_data": self._words.data,
             "words_indices": self._words.indices,
             "words_indptr": self._words.indptr,
@@ -198,14 +220,44 @@ class IntentClassifier:
                 lexical = LexicalFeatures(arrays["idf"])
                 parts = (arrays["words_data"], arrays["words_indices"], arrays["words_indptr"])
                 words = sparse.csr_array(parts, shape=(len(arrays["classes"]), lexical.dimension))
-                fitted = (arrays["classes"], arrays["vectors"], lexical, words, arrays["weights"])
+                wording = Wording(arrays["centres"], arrays["wording"])
+                fitted = (
+                    arrays["classes"],
+                    arrays["vectors"],
+                    wording,
+                    lexical,
+                    words,
+                    arrays["weights"],
+                    arrays["gain"],
+                )
                 calibration = Calibration(**manifest["calibration"])
-                if arrays["weights"].shape != (len(arrays["vectors"]), len(manifest["labels"])):
+                width = len(manifest["labels"])
+                if arrays["weights"].shape != (len(arrays["vectors"]), width) or arrays["gain"].shape != (width,):
                     raise UnusableModel(path, "holds other labels or examples than its manifest")
                 spelling = Spelling(manifest["vocabulary"], english_words())
                 return cls(embedder, spelling, manifest["labels"], *fitted, calibration, manifest["training_hash"])
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise UnusableModel(path, f"cannot be read ({error})") from error
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How the examples are put: the mean direction of what each of the embedder's earlier layers made of them."""
+
+    centres: Matrix
+    """What is common to all examples, for each layer; shape (layers, dimension)."""
+    examples: Matrix
+    """Shape (examples, dimension), rows of length 1; all zero where the embedder shows no layers."""
+
+    @classmethod
+    def fit(cls, layers: Matrix) -> "Wording":
+        """From `embed_with_layers` of the examples."""
+        centres = layers.mean(axis=0)
+        return cls(centres, _directions(layers, centres))
+
+    def cosines(self, layers: Matrix) -> Matrix:
+        """Of each text, by its layers, with each example."""
+        return _directions(layers, self.centres) @ self.examples.T
 
 
 @dataclass(frozen=True)
@@ -248,20 +300,52 @@ class Calibration:
         return expit((foreign.astype(np.float64) - self.foreign_centre) / self.foreign_scale)
 
 
+def _directions(layers: Matrix, centres: Matrix) -> Matrix:
+    return _unit(_unit(layers - centres).sum(axis=1))
+
+
+def _unit(vectors: Matrix) -> Matrix:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
 def _with_clearest(whole: Matrix, sentences: Matrix) -> Matrix:
     """The outputs for a message: an intent gains by how clearly the clearest of its sentences says it."""
     return whole + CLEAREST * (sentences.max(axis=0) + 1) if len(sentences) else whole
 
 
-def _kernel(cosines: Matrix, lexical: Matrix) -> Matrix:
-    return np.exp(SHARPNESS * (cosines - 1)) + LEXICAL_WEIGHT * lexical
+def _kernel(cosines: Matrix, wording: Matrix, lexical: Matrix) -> Matrix:
+    kernel = LEXICAL_WEIGHT * lexical
+    kernel += np.exp(SHARPNESS * (cosines - 1))
+    kernel += WORDING_WEIGHT * np.exp(WORDING_SHARPNESS * (wording - 1))
+    return kernel
 
 
-def _scarcity(classes: NDArray[np.int32], width: int) -> Matrix:
-    """What is added to the output of each label: nothing, unless it has far fewer examples than others."""
-    counts = np.bincount(classes, minlength=width)
-    gain = SCARCITY * np.log(SCARCE * counts.mean() / np.maximum(counts, 1))
-    return np.clip(gain, 0, MOST_GAIN).astype(np.float32)
+def _gain(held_out: Matrix, classes: NDArray[np.int32]) -> Matrix:
+    """What is added to the output of each label: nothing, unless it has far fewer examples than others.
+
+    `held_out`: outputs for each example by a machine that was fitted without it, shape (examples, labels). A label
+    gains by the logarithm of how many times fewer examples it has, times a factor: the one at which most examples come
+    out right, each scarce label counted as if it had as many as the average (that it has few says little of how often
+    customers mean it), while the others lose no more than `PRICE`.
+    """
+    counts = np.maximum(np.bincount(classes, minlength=held_out.shape[1]), 1)
+    rarity = np.log(np.maximum(SCARCE * counts.mean() / counts, 1)).astype(np.float32)
+    best = np.zeros_like(rarity)
+    if not rarity.any():
+        return best
+    common = rarity[classes] == 0
+    weight = np.where(common, 1, (counts.mean() / counts)[classes])
+    right = held_out.argmax(axis=1) == classes
+    allowed = right[common].sum() - PRICE * common.sum()
+    most = weight[right].sum()
+    for step in range(1, GAIN_STEPS + 1):
+        gain = rarity * (MOST_GAIN / rarity.max() * step / GAIN_STEPS)
+        right = (held_out + gain).argmax(axis=1) == classes
+        if right[common].sum() < allowed:
+            break
+        if weight[right].sum() > most:
+            best, most = gain, weight[right].sum()
+    return best
 
 
 def _least_squares(kernel: Matrix, classes: NDArray[np.int32], width: int) -> tuple[Matrix, Matrix]:

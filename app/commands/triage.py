@@ -36,7 +36,7 @@ def fit(
         document = {"examples": len(texts), "intents": len(set(intents)), "out": str(out)}
         embedder = lasting_embedder(settings)
         with counting("Embedding") as count:
-            embedder.embed(texts, count)
+            embedder.embed_with_layers(texts, count)
         if folds:
             with counting("Cross-validating") as count:
                 document |= asdict(cross_validate(examples, embedder, folds, progress=count))
@@ -113,7 +113,7 @@ def drift(
         messages = evaluation.read_examples(file)
         embedder = lasting_embedder(Settings.read())
         with counting("Embedding") as count:
-            embedder.embed([message.text for message in messages], count)
+            embedder.embed_with_layers([message.text for message in messages], count)
         with counting("Drawing") as count:
             result = evaluation.drift(messages, embedder, new, examples, draws, seed, count)
     lines = (

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from agents.knowledge.embed import MiniLmEmbedder, _installed_file
-from agents.knowledge.int8_graph import with_int8_products
+from agents.knowledge.int8_graph import with_blocks, with_int8_products
 
 TEXTS = ["hi", "I never got my new card", "how much is it to pay by credit card from abroad?", "cancel " * 40]
 
@@ -32,6 +32,19 @@ def test_a_vector_does_not_depend_on_the_batch() -> None:
     embedder = MiniLmEmbedder()
     alone = np.vstack([embedder.embed([text]) for text in TEXTS])
     assert np.allclose(alone, embedder.embed(TEXTS), atol=1e-5)
+
+
+def test_earlier_blocks_give_out_what_they_made(packaged: bytes) -> None:
+    rewritten, names = with_blocks(with_int8_products(packaged), [1, 4])
+    session = onnxruntime.InferenceSession(rewritten, providers=["CPUExecutionProvider"])
+    assert [output.name for output in session.get_outputs()] == ["last_hidden_state", *names]
+    last, earlier = MiniLmEmbedder().embed_with_layers(TEXTS)
+    assert earlier.shape == (len(TEXTS), 2, 384)
+    assert np.allclose(last, MiniLmEmbedder().embed(TEXTS), atol=1e-6)
+    alone = np.vstack([MiniLmEmbedder().embed_with_layers([text])[1] for text in TEXTS])
+    assert np.allclose(alone, earlier, atol=1e-4)
+    near, far = MiniLmEmbedder().embed_with_layers(["he paid me", "I paid him"])[1][:, 0]
+    assert near @ far > 0.9 * np.linalg.norm(near) * np.linalg.norm(far), "the first block is near the words"
 
 
 def test_every_product_with_int8_weights_is_changed(packaged: bytes) -> None:

@@ -1,13 +1,14 @@
 """The intent classifier: learning from a dozen examples, foreign messages, and what it refuses to load."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agents.knowledge.embed import CachedEmbedder
-from agents.triage.classifier import ARRAYS, MANIFEST, IntentClassifier, UnusableModel
+from agents.knowledge.embed import CachedEmbedder, Vectors
+from agents.triage.classifier import ARRAYS, MANIFEST, MOST_GAIN, PRICE, IntentClassifier, UnusableModel, _gain
 
 THINGS = ["invoice 1042", "last month", "the March order", "my team plan", "two extra seats", "the annual contract"]
 WAYS = {
@@ -70,6 +71,27 @@ def test_what_is_saved_predicts_the_same(machine: IntentClassifier, embedder: Ca
     assert IntentClassifier.load(tmp_path, embedder).predict_many(TEXTS[:3]) == machine.predict_many(TEXTS[:3])
 
 
+class LastLayerOnly:
+    """As an endpoint for embeddings answers."""
+
+    layers = 0
+
+    def __init__(self, embedder: CachedEmbedder) -> None:
+        self.name, self.dimension, self.embed = embedder.name, embedder.dimension, embedder.embed
+
+    def embed_with_layers(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        vectors = self.embed(texts)
+        return vectors, np.empty((len(texts), 0, self.dimension), dtype=np.float32)
+
+
+def test_an_embedder_without_earlier_layers_will_do(embedder: CachedEmbedder, tmp_path: Path) -> None:
+    plain = LastLayerOnly(embedder)
+    machine = IntentClassifier.fit(TEXTS, LABELS, plain)
+    assert machine.predict("could you give me my money back").intent == "refund"
+    machine.save(tmp_path)
+    assert IntentClassifier.load(tmp_path, plain).predict_many(TEXTS[:3]) == machine.predict_many(TEXTS[:3])
+
+
 def test_the_hash_tells_other_examples_apart(machine: IntentClassifier, embedder: CachedEmbedder) -> None:
     assert IntentClassifier.fit(TEXTS, LABELS, embedder).training_hash == machine.training_hash
     assert IntentClassifier.fit(TEXTS[1:], LABELS[1:], embedder).training_hash != machine.training_hash
@@ -114,3 +136,23 @@ def test_a_broken_file_is_refused(
 def test_nothing_to_learn_from_is_refused(embedder: CachedEmbedder, texts: list[str], labels: list[str]) -> None:
     with pytest.raises(ValueError, match="at least one text"):
         IntentClassifier.fit(texts, labels, embedder)
+
+
+def test_a_scarce_intent_gains_only_while_that_costs_the_others_next_to_nothing() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.repeat(np.arange(3), [200, 200, 20]).astype(np.int32)
+    held_out = np.where(classes[:, None] == np.arange(3), 0.4, -0.9).astype(np.float32)
+    held_out[classes == 2, 2] = -0.6  # few examples: a timid output
+    held_out += rng.normal(0, 0.3, held_out.shape).astype(np.float32)
+    gain = _gain(held_out, classes)
+    assert gain[0] == gain[1] == 0 < gain[2] < MOST_GAIN
+    common = classes < 2
+    right = [((held_out + added).argmax(axis=1) == classes)[common].mean() for added in (0, gain)]
+    assert 0 <= right[0] - right[1] <= PRICE + 1e-9
+    clear = np.where(classes[:, None] == np.arange(3), 5, -5).astype(np.float32)
+    assert not _gain(clear, classes).any(), "nothing is to be won"
+
+
+def test_nothing_is_gained_among_intents_with_like_numbers_of_examples() -> None:
+    classes = np.repeat(np.arange(4), [10, 12, 9, 11]).astype(np.int32)
+    assert not _gain(np.zeros((42, 4), np.float32), classes).any()
