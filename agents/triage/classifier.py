@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.knowledge.embed import Embedder, english_words
+from agents.triage.kernel import CONSTANTS, Matrix, Wording, gain_of, kernel, least_squares
 from agents.triage.lexical import LexicalFeatures
 from agents.triage.lexical import cosines as lexical_cosines
 from agents.triage.reading import core_of, directed, sentences_of
@@ -26,26 +27,12 @@ ARRAYS = "arrays.npz"
 RANKED = 5
 MAX_EXAMPLES = 20_000  # the fit holds a square matrix over the examples: 1.6 GB at this size
 
-SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their cosine distance
-WORDING_SHARPNESS, WORDING_WEIGHT = 3.0, 1.0  # the same for what earlier layers made of them
-LEXICAL_WEIGHT = 0.5
-RIDGE = 0.2
-SCARCE = 0.5  # an intent with fewer examples than this share of the mean gains on the others ...
-PRICE = 0.005  # ... while that costs the others at most this share of their examples, each judged without itself ...
-MOST_GAIN = 0.5  # ... and by no more than this
-GAIN_STEPS = 40
 NEIGHBOURS = 3
 CLEAREST = 0.25  # weight of the clearest sentence of a long message beside the whole
 TYPICAL_SHARE = 0.05  # this share of the training messages looks more foreign than out_of_scope = 0.5
 
-_CONSTANTS = (
-    *(FORMAT, SHARPNESS, WORDING_SHARPNESS, WORDING_WEIGHT, LEXICAL_WEIGHT, RIDGE),
-    *(SCARCE, PRICE, MOST_GAIN, GAIN_STEPS, NEIGHBOURS, TYPICAL_SHARE),
-)
-RECIPE = " ".join(map(str, _CONSTANTS))
+RECIPE = " ".join(map(str, (FORMAT, *CONSTANTS, NEIGHBOURS, TYPICAL_SHARE)))
 """What a fit depends on beside its examples: another recipe makes another artefact."""
-
-Matrix = NDArray[np.float32]
 
 
 class UnusableModel(Exception):
@@ -135,15 +122,15 @@ class IntentClassifier:
         lexical = LexicalFeatures.fit(cores)
         words = lexical.transform(cores)
         cosines = vectors @ vectors.T
-        kernel = _kernel(cosines, wording.cosines(layers), lexical_cosines(words, words.T.tocsr()))
-        weights, held_out = _least_squares(kernel, classes, len(names))
-        gain = _gain(held_out, classes)
-        held_out += gain
+        likeness = kernel(cosines, wording.cosines(layers), lexical_cosines(words, words.T.tocsr()))
+        weights, held_out = least_squares(likeness, classes, len(names))
+        gained = gain_of(held_out, classes)
+        held_out += gained
         np.fill_diagonal(cosines, -1.0)  # an example is not its own neighbour
         foreign = _foreignness(held_out, cosines, classes)
         calibration = Calibration.fit(held_out, classes, foreign)
         training_hash = _hash_of(texts, labels)
-        fitted = (classes, vectors, wording, lexical, words, weights, gain, calibration, training_hash)
+        fitted = (classes, vectors, wording, lexical, words, weights, gained, calibration, training_hash)
         return cls(embedder, spelling, names, *fitted)
 
     def predict(self, text: str) -> IntentPrediction:
@@ -160,8 +147,8 @@ class IntentClassifier:
         vectors, layers = self._embedder.embed_with_layers(pieces)
         cosines = vectors @ self._vectors.T
         words = self._lexical.transform(pieces)
-        kernel = _kernel(cosines, self._wording.cosines(layers), lexical_cosines(words, self._words_by_term))
-        outputs = kernel @ self._weights + self._gain
+        likeness = kernel(cosines, self._wording.cosines(layers), lexical_cosines(words, self._words_by_term))
+        outputs = likeness @ self._weights + self._gain
         row = {piece: i for i, piece in enumerate(pieces)}
         whole, parts = [row[core] for core in cores], [[row[s] for s in those] for those in sentences]
         near = np.array([cosines[[i, *those]].max(axis=0) for i, those in zip(whole, parts, strict=True)])
@@ -241,26 +228,6 @@ class IntentClassifier:
 
 
 @dataclass(frozen=True)
-class Wording:
-    """How the examples are put: the mean direction of what each of the embedder's earlier layers made of them."""
-
-    centres: Matrix
-    """What is common to all examples, for each layer; shape (layers, dimension)."""
-    examples: Matrix
-    """Shape (examples, dimension), rows of length 1; all zero where the embedder shows no layers."""
-
-    @classmethod
-    def fit(cls, layers: Matrix) -> "Wording":
-        """From `embed_with_layers` of the examples."""
-        centres = layers.mean(axis=0)
-        return cls(centres, _directions(layers, centres))
-
-    def cosines(self, layers: Matrix) -> Matrix:
-        """Of each text, by its layers, with each example."""
-        return _directions(layers, self.centres) @ self.examples.T
-
-
-@dataclass(frozen=True)
 class Calibration:
     """How raw outputs become probabilities."""
 
@@ -300,67 +267,9 @@ class Calibration:
         return expit((foreign.astype(np.float64) - self.foreign_centre) / self.foreign_scale)
 
 
-def _directions(layers: Matrix, centres: Matrix) -> Matrix:
-    return _unit(_unit(layers - centres).sum(axis=1))
-
-
-def _unit(vectors: Matrix) -> Matrix:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-
-
 def _with_clearest(whole: Matrix, sentences: Matrix) -> Matrix:
     """The outputs for a message: an intent gains by how clearly the clearest of its sentences says it."""
     return whole + CLEAREST * (sentences.max(axis=0) + 1) if len(sentences) else whole
-
-
-def _kernel(cosines: Matrix, wording: Matrix, lexical: Matrix) -> Matrix:
-    kernel = LEXICAL_WEIGHT * lexical
-    kernel += np.exp(SHARPNESS * (cosines - 1))
-    kernel += WORDING_WEIGHT * np.exp(WORDING_SHARPNESS * (wording - 1))
-    return kernel
-
-
-def _gain(held_out: Matrix, classes: NDArray[np.int32]) -> Matrix:
-    """What is added to the output of each label: nothing, unless it has far fewer examples than others.
-
-    `held_out`: outputs for each example by a machine that was fitted without it, shape (examples, labels). A label
-    gains by the logarithm of how many times fewer examples it has, times a factor: the one at which most examples come
-    out right, each scarce label counted as if it had as many as the average (that it has few says little of how often
-    customers mean it), while the others lose no more than `PRICE`.
-    """
-    counts = np.maximum(np.bincount(classes, minlength=held_out.shape[1]), 1)
-    rarity = np.log(np.maximum(SCARCE * counts.mean() / counts, 1)).astype(np.float32)
-    best = np.zeros_like(rarity)
-    if not rarity.any():
-        return best
-    common = rarity[classes] == 0
-    weight = np.where(common, 1, (counts.mean() / counts)[classes])
-    right = held_out.argmax(axis=1) == classes
-    allowed = right[common].sum() - PRICE * common.sum()
-    most = weight[right].sum()
-    for step in range(1, GAIN_STEPS + 1):
-        gain = rarity * (MOST_GAIN / rarity.max() * step / GAIN_STEPS)
-        right = (held_out + gain).argmax(axis=1) == classes
-        if right[common].sum() < allowed:
-            break
-        if weight[right].sum() > most:
-            best, most = gain, weight[right].sum()
-    return best
-
-
-def _least_squares(kernel: Matrix, classes: NDArray[np.int32], width: int) -> tuple[Matrix, Matrix]:
-    """Weights (examples x labels), and the outputs for each example by a machine that was fitted without it."""
-    from scipy import linalg
-
-    targets = np.full((len(classes), width), -1.0, dtype=np.float32)
-    targets[np.arange(len(classes)), classes] = 1.0
-    kernel.flat[:: len(kernel) + 1] += RIDGE
-    lower = np.asarray(linalg.cholesky(kernel, lower=True, overwrite_a=True, check_finite=False))
-    weights = np.asarray(linalg.cho_solve((lower, True), targets, check_finite=False))
-    invert_triangle: Any = linalg.get_lapack_funcs("trtri", (lower,))
-    inverse, _ = invert_triangle(lower, lower=1, overwrite_c=1)
-    precision = np.einsum("ij,ij->j", inverse, inverse)  # the diagonal of the inverse of kernel + ridge
-    return weights, targets - weights / precision[:, None]
 
 
 def _foreignness(outputs: Matrix, cosines: Matrix, classes: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from agents.knowledge.embed import CachedEmbedder, Vectors
-from agents.triage.classifier import ARRAYS, MANIFEST, MOST_GAIN, PRICE, IntentClassifier, UnusableModel, _gain
+from agents.triage.classifier import ARRAYS, MANIFEST, IntentClassifier, UnusableModel
+from agents.triage.kernel import MOST_GAIN, PRICE, gain_of
 
 THINGS = ["invoice 1042", "last month", "the March order", "my team plan", "two extra seats", "the annual contract"]
 WAYS = {
@@ -144,15 +145,15 @@ def test_a_scarce_intent_gains_only_while_that_costs_the_others_next_to_nothing(
     held_out = np.where(classes[:, None] == np.arange(3), 0.4, -0.9).astype(np.float32)
     held_out[classes == 2, 2] = -0.6  # few examples: a timid output
     held_out += rng.normal(0, 0.3, held_out.shape).astype(np.float32)
-    gain = _gain(held_out, classes)
+    gain = gain_of(held_out, classes)
     assert gain[0] == gain[1] == 0 < gain[2] < MOST_GAIN
     common = classes < 2
     right = [((held_out + added).argmax(axis=1) == classes)[common].mean() for added in (0, gain)]
     assert 0 <= right[0] - right[1] <= PRICE + 1e-9
     clear = np.where(classes[:, None] == np.arange(3), 5, -5).astype(np.float32)
-    assert not _gain(clear, classes).any(), "nothing is to be won"
+    assert not gain_of(clear, classes).any(), "nothing is to be won"
 
 
 def test_nothing_is_gained_among_intents_with_like_numbers_of_examples() -> None:
     classes = np.repeat(np.arange(4), [10, 12, 9, 11]).astype(np.int32)
-    assert not _gain(np.zeros((42, 4), np.float32), classes).any()
+    assert not gain_of(np.zeros((42, 4), np.float32), classes).any()
