@@ -63,7 +63,7 @@ _JOINTS = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
-    r"\b(?:it|them)\b|"
+    r"\b(?:it|them|yours|theirs)\b|"
     r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))",
     re.IGNORECASE,
 )

@@ -36,7 +36,9 @@ MAYBE = 0.3
 AGREED = 0.4
 """Probability that a message and one of its sentences must both have to confirm each other."""
 SMALL_TALK = 0.3
-"""Probability from which a few words are small talk, where nothing was misunderstood before."""
+"""Probability from which a few words are small talk, where nothing was misunderstood before ..."""
+RIVALRY = 0.5
+"""... and no request is more than this share as likely."""
 CLEAR_SMALL_TALK = 0.85
 """The same where something was."""
 MENTIONED = 0.02
@@ -139,7 +141,8 @@ def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = Fal
         changes = _requests(reading, topics, at_least=CHANGE)
         return Route("start", changes) if _clear_enough(changes, guess, parts, topics) else Route("continue")
     enough = CLEAR_SMALL_TALK if frame.failed_turns else SMALL_TALK if words <= FEW_WORDS else SECOND
-    if intent in topics.small_talk and probability >= enough:
+    asked_for = max((p for name, p in guess.ranking if name in topics.served - topics.small_talk), default=0.0)
+    if intent in topics.small_talk and probability >= enough and asked_for <= RIVALRY * probability:
         return Route("start", ((intent, guess.text),))
     foreign = guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE
     found = _requests(reading, topics, at_least=CHANGE if foreign else START)

@@ -185,6 +185,18 @@ def test_a_part_that_leans_on_the_one_before_is_no_request_of_its_own() -> None:
     assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["remove_seats"]
 
 
+def test_yours_is_what_was_said_before() -> None:
+    words = ["Our bank asks for the certificate of our suppliers.", "Could I get yours by mail today?"]
+    whole = guess(" ".join(words), {"invoice_copy": 0.99})
+    parts = [guess(words[0], {"invoice_copy": 0.99}), guess(words[1], {"refund": 0.75})]
+    assert [intent for intent, _ in route(whole, parts, IDLE, TOPICS).intents] == ["invoice_copy"]
+
+
+def test_a_few_words_are_no_small_talk_where_a_request_is_nearly_as_likely() -> None:
+    assert route(guess("then just the two", {"thanks": 0.39, "refund": 0.33}), [], IDLE, TOPICS).kind == "clarify"
+    assert route(guess("oh right, thanks", {"thanks": 0.39, "refund": 0.1}), [], IDLE, TOPICS).kind == "start"
+
+
 def test_who_says_that_there_are_several_things_may_state_one_of_them() -> None:
     words = ["That makes two seats more.", "Besides, Ian can't remember who is an admin, please make him one"]
     whole = guess(" ".join(words), {"change_role": 0.9, "add_seats": 0.04})
