@@ -164,6 +164,8 @@ def english_words() -> frozenset[str]:
 class OpenAIEmbedder:
     """Any OpenAI-compatible embeddings endpoint. Errors of the `openai` package pass through."""
 
+    layers = 0
+
     def __init__(
         self,
         model: str,
@@ -213,8 +215,6 @@ class OpenAIEmbedder:
             if length != self._dimension:
                 raise ValueError(f"{self.name} gives vectors of {length}, not {self._dimension}")
         return _unit(np.array(rows, dtype=np.float32).reshape(len(texts), self.dimension))
-
-    layers = 0
 
     def embed_with_layers(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
         """See `Embedder.embed_with_layers`: an endpoint shows no earlier layers."""

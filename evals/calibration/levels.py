@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -13,12 +12,15 @@ MOST = 20
 
 @dataclass(frozen=True)
 class Levels:
-    """The steps, lowest first. Whether a probability holds can only be checked where many tickets share it (Kumar,
-    Liang, Ma, "Verified Uncertainty Calibration", NeurIPS 2019: outputs without levels cannot be verified)."""
+    """The steps, lowest first.
+
+    Whether a probability holds can only be checked where many tickets share it (Kumar, Liang, Ma, "Verified Uncertainty
+    Calibration", NeurIPS 2019: outputs without levels cannot be verified).
+    """
 
     values: tuple[float, ...]
     edges: tuple[float, ...]
-    """Where one level ends and the next begins: one edge fewer than values."""
+    """The least probability of each level but the lowest: one edge fewer than values."""
 
     @classmethod
     def of(cls, probability: Probabilities) -> "Levels":
@@ -33,7 +35,7 @@ class Levels:
         count = max(1, min(MOST, int(np.cbrt(len(probability)) + 1e-9)))
         places = places_of_equal_mass(probability, count)
         members = [probability[places == n] for n in np.unique(places)]
-        edges = [(float(low.max()) + float(high.min())) / 2 for low, high in pairwise(members)]
+        edges = [float(one.min()) for one in members[1:]]
         return cls(tuple(round(float(one.mean()), 2) for one in members), tuple(edges))
 
     def stated(self, probability: Probabilities) -> Probabilities:

@@ -1,13 +1,12 @@
 """The intent classifier: learning from a dozen examples, foreign messages, and what it refuses to load."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agents.knowledge.embed import CachedEmbedder, Vectors
+from agents.knowledge.embed import CachedEmbedder, OpenAIEmbedder
 from agents.triage.classifier import ARRAYS, MANIFEST, IntentClassifier, UnusableModel
 from agents.triage.kernel import MOST_GAIN, PRICE, gain_of
 
@@ -72,25 +71,15 @@ def test_what_is_saved_predicts_the_same(machine: IntentClassifier, embedder: Ca
     assert IntentClassifier.load(tmp_path, embedder).predict_many(TEXTS[:3]) == machine.predict_many(TEXTS[:3])
 
 
-class LastLayerOnly:
-    """As an endpoint for embeddings answers."""
-
-    layers = 0
-
-    def __init__(self, embedder: CachedEmbedder) -> None:
-        self.name, self.dimension, self.embed = embedder.name, embedder.dimension, embedder.embed
-
-    def embed_with_layers(self, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-        vectors = self.embed(texts)
-        return vectors, np.empty((len(texts), 0, self.dimension), dtype=np.float32)
-
-
-def test_an_embedder_without_earlier_layers_will_do(embedder: CachedEmbedder, tmp_path: Path) -> None:
-    plain = LastLayerOnly(embedder)
-    machine = IntentClassifier.fit(TEXTS, LABELS, plain)
+def test_an_endpoint_without_earlier_layers_will_do(
+    embedder: CachedEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = OpenAIEmbedder("small", dimension=embedder.dimension)
+    monkeypatch.setattr(endpoint, "embed", embedder.embed)
+    machine = IntentClassifier.fit(TEXTS, LABELS, endpoint)
     assert machine.predict("could you give me my money back").intent == "refund"
     machine.save(tmp_path)
-    assert IntentClassifier.load(tmp_path, plain).predict_many(TEXTS[:3]) == machine.predict_many(TEXTS[:3])
+    assert IntentClassifier.load(tmp_path, endpoint).predict_many(TEXTS[:3]) == machine.predict_many(TEXTS[:3])
 
 
 def test_the_hash_tells_other_examples_apart(machine: IntentClassifier, embedder: CachedEmbedder) -> None:
