@@ -6,6 +6,8 @@ endif
 VENV := .venv
 UV := $(VENV)/bin/uv
 STAMP := $(VENV)/.installed
+# Each command here would otherwise compile a thousand modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test serve lint types test-slow test-matrix test-browser test-llm dojo bench lock check clean
 

@@ -1,6 +1,5 @@
 """From which probability a ticket may be left to the machine, so that the rate of wrong ones stays under a set rate."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.calibration.figures import Outcomes, Probabilities
+
+Counts = NDArray[np.int_]
 
 SPLITS = 200
 
@@ -76,13 +77,13 @@ def choose_threshold(
     The tickets must be exchangeable with those to come; repeats of one task are less than as many tickets.
     """
     part = delta / starts
-    counted = []
-    for threshold in np.unique(p_correct)[::-1]:
-        over = p_correct >= threshold
-        accepted, wrong = int(over.sum()), int((over & ~correct).sum())
-        coming = None if batch is None else int((batch >= threshold).sum())
-        if _tail(0, accepted, alpha, coming) <= part:
-            counted.append(Threshold(float(threshold), accepted, wrong, _tail(wrong, accepted, alpha, coming)))
+    thresholds = np.unique(p_correct)[::-1]
+    accepted, wrong = _at_or_over(thresholds, p_correct), _at_or_over(thresholds, p_correct[~correct])
+    coming = None if batch is None else _at_or_over(thresholds, batch)
+    countable = _tails(np.zeros_like(wrong), accepted, alpha, coming) <= part
+    tails = _tails(wrong, accepted, alpha, coming)
+    rows = zip(thresholds[countable], accepted[countable], wrong[countable], tails[countable], strict=True)
+    counted = [Threshold(float(p), int(n), int(k), float(tail)) for p, n, k, tail in rows]
     chosen = NOTHING_ALONE
     for start in {round(n) for n in np.linspace(0, len(counted) - 1, starts)} if counted else ():
         for tested in counted[start:]:
@@ -93,15 +94,21 @@ def choose_threshold(
     return chosen
 
 
-def _tail(wrong: int, accepted: int, alpha: float, coming: int | None) -> float:
-    """How probable so few wrong tickets are at the least rate that is too high."""
+def _at_or_over(thresholds: Probabilities, p_correct: Probabilities) -> Counts:
+    """How many of the probabilities are at least each threshold."""
+    return len(p_correct) - np.searchsorted(np.sort(p_correct), thresholds, side="left")
+
+
+def _tails(wrong: Counts, accepted: Counts, alpha: float, coming: Counts | None) -> Probabilities:
+    """For each threshold, how probable so few wrong tickets are at the least rate that is too high."""
     from scipy.stats import binom, hypergeom
 
-    long_run = float(binom.cdf(wrong, accepted, alpha))
-    if not coming:
+    long_run = binom.cdf(wrong, accepted, alpha)
+    if coming is None:
         return long_run
-    too_many = math.floor(alpha * coming + 1e-9) + 1
-    return max(long_run, float(hypergeom.cdf(wrong, accepted + coming, wrong + too_many, accepted)))
+    too_many = np.floor(alpha * coming + 1e-9).astype(int) + 1
+    among_them = hypergeom.cdf(wrong, accepted + coming, wrong + too_many, accepted)
+    return np.where(coming > 0, np.maximum(long_run, among_them), long_run)
 
 
 def check_by_splits(

@@ -13,7 +13,7 @@ from app.runtime import Runtime, Shared, running
 from app.settings import Settings
 
 REPEATS = Budgets().repeats
-WANTED = "refund 29 EUR of each of the invoices 0039, 0040, 0041 and 0042, we did not use the service"
+WANTED = "refund 40 EUR of each of the invoices 0202, 0203 and 0204, we did not use the service"
 
 
 class Greedy:
@@ -31,8 +31,8 @@ class Greedy:
         self.messages += 1
         refunds = [
             {"name": "billing__refund", "args": args, "id": f"{self.messages}-{args['invoice_id']}"}
-            for number in (42, 39, 40, 41)
-            for args in [{"invoice_id": f"in_00{number}", "amount": 2900, "reason": "unused", "payment_id": None}]
+            for number in (204, 202, 203)
+            for args in [{"invoice_id": f"in_0{number}", "amount": 4000, "reason": "unused", "payment_id": None}]
         ]
         if not self.overdo:
             return _says(refunds)
@@ -59,13 +59,13 @@ async def taken(settings: Settings, shared: Shared, greedy: Greedy) -> AsyncIter
 
 
 async def test_refunds_of_one_message_add_up_to_the_limit_of_30_days_and_what_was_done_is_told(taken: Runtime) -> None:
-    talk = Talk(taken, "cus_001")
+    talk = Talk(taken, "cus_002")
     assert (await talk.say(WANTED))["disposition"] == "awaiting_customer"
     ended = await talk.say("yes, all of them")
-    assert [refund["amount"] for refund in await talk.backend("refunds")] == [2900, 2900, 2900]  # 116.00 is over it
+    assert [refund["amount"] for refund in await talk.backend("refunds")] == [4000, 4000]  # 120.00 is over it
     assert ended["disposition"] == "escalated"
-    assert ended["reply"].startswith("This is done: refund 29.00 EUR of invoice 0042")
-    assert "0041" not in ended["reply"]
+    assert ended["reply"].startswith("This is done: refund 40.00 EUR of invoice 0204")
+    assert "0203" not in ended["reply"]
 
 
 async def test_nothing_is_begun_of_a_message_that_goes_to_a_person(taken: Runtime, greedy: Greedy) -> None:
