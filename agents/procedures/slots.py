@@ -197,24 +197,36 @@ def _yes_no(slot: Slot, text: str) -> Found | None:
 
 
 def _choice(slot: Slot, text: str) -> Found | None:
-    """The choice that stands where something shall lead ("from billing to member"), else the longest phrase."""
+    """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
+    another ("a cache to take load off the server"), else the longest phrase.
+    """
     low = _plain(text)
     wished = _UNWANTED.sub(" ", low)
     return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
 
 
 def _choice_in(slot: Slot, low: str) -> Found | None:
+    reasons = [(reason.start(), reason.end()) for reason in _REASON.finditer(low)]
     hits = [
         (
             re.search(rf"\b(?:to|into|as) (?:be )?(?:an? |the )?{re.escape(said)}(?!\w)", low) is not None,
+            not any(begin < hit.start() < end for begin, end in reasons),
             len(said),
             value,
         )
         for value, phrases in slot.choices.items()
         for said in map(_plain, phrases)
-        if re.search(rf"(?<!\w){re.escape(said)}(?!\w)", low)
+        for hit in re.finditer(rf"(?<!\w){re.escape(said)}(?!\w)", low)
     ]
-    return Found(max(hits)[2]) if hits else None
+    return Found(max(hits)[3]) if hits else None
+
+
+_REASON = re.compile(
+    r"\b(?:because|since|so that|in order to|instead of|in front of|next to|for (?:our|my|the|his|her|their)|to (?:take|"
+    r"keep|store|hold|serve|speed|relieve|offload|replace|put behind|put in front of))\b[^.,;!?\n]*",
+    re.IGNORECASE,
+)
+"""What tells what something is for or why, not what it is."""
 
 
 _UNWANTED = re.compile(

@@ -26,6 +26,10 @@ CHANGE = 0.7
 """Probability from which a message that could answer a question is taken as a new request."""
 SECOND = 0.6
 """Probability from which a part of a message is a request of its own."""
+ASIDE = 0.65
+"""The same, less what speaks for out of scope, for a half, and for a part of which the whole message says little ..."""
+SLIGHT = 0.3
+"""... that is, gives it less than this."""
 OUT_OF_SCOPE = 0.6
 FOREIGN = 0.85
 """From here on a message is not even asked about."""
@@ -50,8 +54,6 @@ LISTED = 0.8
 """The same where the writer says that there are several."""
 LOUD = 0.8
 """Probability from which one half of a message is a request of its own, and drowns what the other half asks for."""
-FAINT = 0.5
-"""The same for the other half."""
 FEW_WORDS = 4
 ANSWER_WORDS = 8
 """A message of so few words that holds what was asked for is the answer, whatever else it looks like."""
@@ -118,7 +120,7 @@ class Reading:
     async def of(cls, text: str, classify: Classify, odds: Mapping[str, float] | None = None) -> "Reading":
         """Read a message; `odds` tell what is likelier than usual for this customer."""
         asked = without_ruled_out(text)
-        parts, halves = parts_of(asked), halves_of(core_of(asked))
+        parts, halves = parts_of(core_of(asked)), halves_of(core_of(asked))
         texts = [asked, *parts, *(half for cut in halves for half in cut)]
         whole, *others = [guess.given(odds or {}) for guess in await classify(texts)]
         of_halves = others[len(parts) :]
@@ -229,11 +231,12 @@ def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...
             return 0.0
         if reading.whole.best[0] not in pair or any(half.out_of_scope >= OUT_OF_SCOPE for half in cut):
             return 0.0
-        faint, loud = sorted(half.weight_of(_meant(half.best[0], topics)) for half in cut)
-        return faint if loud >= LOUD else 0.0
+        meant = [half.weight_of(_meant(half.best[0], topics)) for half in cut]
+        faint = min(weight * (1 - half.out_of_scope) for weight, half in zip(meant, cut, strict=True))
+        return faint if max(meant) >= LOUD else 0.0
 
     best = max(reading.halves, key=certainty, default=None)
-    if best is None or certainty(best) < FAINT:
+    if best is None or certainty(best) < ASIDE:
         return ()
     return tuple((half.best[0], half.text) for half in best)
 
@@ -260,6 +263,8 @@ def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE or rules_out(part.text):
         return False
     mentioned = dict(whole.ranking).get(intent, 0.0)
+    if mentioned < SLIGHT and probability * (1 - part.out_of_scope) < ASIDE:
+        return False
     if len(part.text.split()) <= ELLIPTIC and mentioned < MENTIONED and probability < STATED:
         return False
     if intent != whole.best[0] and mentioned < LIKELY and leans(part.text) and not merely_states(part.text):

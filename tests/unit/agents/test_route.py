@@ -223,18 +223,31 @@ def test_what_is_so_for_anybody_is_a_question() -> None:
 def test_a_request_that_is_drowned_by_a_louder_one_is_heard_in_its_half() -> None:
     text = "Karim starts on Sunday. Kindly open one more for him. Our finance lost the bill, please send it again"
     whole = guess(text, {"invoice_copy": 0.99})
-    quiet = guess("Karim starts on Sunday. Kindly open one more for him.", {"add_seats": 0.6, "invoice_copy": 0.1})
+    quiet = guess("Karim starts on Sunday. Kindly open one more for him.", {"add_seats": 0.8, "invoice_copy": 0.1})
     loud = guess("Our finance lost the bill, please send it again", {"invoice_copy": 0.99})
     part = guess("Our finance lost the bill", {"invoice_copy": 0.9})
     found = route(whole, [part], IDLE, TOPICS, halves=[(quiet, loud)])
     assert found.intents == (("add_seats", quiet.text), ("invoice_copy", loud.text))
 
 
+def test_a_part_is_a_request_of_its_own_only_as_clearly_as_the_whole_says_little_of_it() -> None:
+    bill = guess("the bill of June please?", {"invoice_copy": 1.0})
+    for weight, foreign, of_whole, expected in (
+        (0.7, 0.27, 0.0, ["invoice_copy"]),  # "i need to give you the new one" after another matter
+        (0.95, 0.05, 0.0, ["invoice_copy", "change_role"]),
+        (0.7, 0.27, 0.4, ["invoice_copy", "change_role"]),
+    ):
+        text = "the bill of June please? could he get the other one"
+        whole = guess(text, {"invoice_copy": 0.5, "change_role": of_whole})
+        part = guess("could he get the other one", {"change_role": weight}, foreign)
+        assert [name for name, _ in route(whole, [bill, part], IDLE, TOPICS).intents] == expected, (weight, of_whole)
+
+
 def test_halves_that_are_unclear_or_foreign_are_one_request() -> None:
     whole = guess("the whole message", {"invoice_copy": 0.99})
     loud = guess("please send the bill of June", {"invoice_copy": 0.99})
     for other in (
-        guess("please add a seat", {"add_seats": 0.4}),  # unclear
+        guess("please add a seat", {"add_seats": 0.6}),  # unclear
         guess("please add a seat", {"add_seats": 0.9}, 0.7),  # foreign
     ):
         assert [i for i, _ in route(whole, [loud], IDLE, TOPICS, halves=[(loud, other)]).intents] == ["invoice_copy"]

@@ -224,6 +224,17 @@ def test_a_part_of_a_name_beside_another_first_name_is_somebody_else() -> None:
     assert find(slot, "please make Vance admin", USERS, asked=False, today=TODAY) == Found("usr_1")
 
 
+def test_a_choice_is_not_what_something_is_for() -> None:
+    kinds = {"cache": ["cache", "redis"], "cluster": ["cluster", "server"]}
+    for text, kind in (
+        ("we'd like a redis to take load off the server", "cache"),
+        ("a cache instead of the server please", "cache"),
+        ("for our redis users we need a server", "cluster"),
+        ("something for our server", "cluster"),
+    ):
+        assert value("choice", text, choices=kinds) == kind, text
+
+
 def test_a_choice_that_is_not_wanted_is_not_chosen() -> None:
     slot = Slot(name="role", type="choice", ask="?", choices={"admin": ["administrator"], "member": ["normal one"]})
     text = "i dont want to be the administrator of this thing. put me as a normal one please"
