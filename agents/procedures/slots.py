@@ -222,9 +222,8 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
 
 
 _REASON = re.compile(
-    r"\b(?:because|since|so that|in order to|instead of|in front of|next to|for (?:our|my|the|his|her|their)|to (?:take|"
-    r"keep|store|hold|serve|speed|relieve|offload|replace|put behind|put in front of))\b[^.,;!?\n]*",
-    re.IGNORECASE,
+    r"\b(?:because|since|so that|in order to|instead of|in front of|next to|for (?:our|my|the|his|her|their)|"
+    r"to (?:take|keep|store|hold|serve|speed|relieve|offload|replace|put behind|put in front of))\b[^.,;!?\n]*"
 )
 """What tells what something is for or why, not what it is."""
 
