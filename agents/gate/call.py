@@ -7,7 +7,7 @@ look-up of the touched record asks the backend.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from tools.errors import ToolError
 from tools.policy import PolicyEngine, PolicyRequest, PolicyVerdict
 from tools.provenance import TRUSTED_ORIGINS, Evidence, Origin, Trace, typed_values
 from tools.registry import ToolRegistry
-from tools.tool import Arguments, IdentityLevel, Resource, Tool
+from tools.tool import Arguments, Effect, IdentityLevel, Resource, Tool
 
 CLEAR_WISH = 0.9
 """Probability of the intent from which an effect that can harm nothing needs no yes of its own."""
@@ -134,6 +134,30 @@ class CallGate:
             checks.append(check_consent(tool, mark, situation, origins))
         return Judged(tool, parsed, resource, Verdict(_in_effect(checks), tuple(decided.policies), traces, p), amount)
 
+    def a_question_helps(
+        self,
+        tools: Collection[str],
+        intent: str,
+        queue: str,
+        facts: Mapping[str, Any],
+        now: Features,
+        then: Features,
+    ) -> bool:
+        """Whether one of these tools would be too risky as the matter is understood now, and no longer as it is then.
+
+        What an amount would add to the loss is not known yet and left aside.
+        """
+        bound = self.confidence.bound(intent)
+        value, risk = int(facts.get("yearly_value_minor", 0)), float(facts.get("churn_risk", 0))
+        before, after = self.confidence.p_correct(now), self.confidence.p_correct(then)
+        for effect in (self.registry.get(name).effect for name in tools if name in self.registry):
+            if effect is not None:
+                stakes = _stakes(effect, (0, ""), queue, value, risk)
+                alone = [weigh(self.costs, p, bound, stakes).act_alone for p in (before, after)]
+                if alone == [False, True]:
+                    return True
+        return False
+
     def _check_policy(
         self, tool: Tool, resource: Resource, amount: tuple[int, str] | None, mark: str, situation: Situation
     ) -> tuple[Check, PolicyVerdict]:
@@ -182,16 +206,8 @@ class CallGate:
         assert tool.effect is not None
         grounded = [t for t in origins.values() if t.origin in TRUSTED_ORIGINS]
         features = replace(situation.features, grounded_arguments=len(grounded) / len(origins) if origins else 1.0)
-        stakes = Stakes(
-            kind=tool.effect.kind,
-            queue=situation.queue,
-            amount_minor=amount[0] if amount else 0,
-            currency=amount[1] if amount else "",
-            reversible=tool.effect.reversible,
-            fixed_loss_minor=tool.effect.fixed_loss_minor,
-            value_minor=situation.customer_value_minor,
-            churn_risk=situation.churn_risk,
-        )
+        value, risk = situation.customer_value_minor, situation.churn_risk
+        stakes = _stakes(tool.effect, amount or (0, ""), situation.queue, value, risk)
         p = self.confidence.p_correct(features)
         weighing = weigh(self.costs, p, self.confidence.bound(situation.intent), stakes)
         model = {"model": self.confidence.id, "intent": situation.intent, "features": vars(features)}
@@ -201,6 +217,19 @@ class CallGate:
         # Where only the money speaks against it, a colleague's look at it is enough.
         ruling = Ruling.NEEDS_APPROVAL if weighing.sure_enough else Ruling.ESCALATE
         return Check("confidence", ruling, weighing.in_words, figures), p
+
+
+def _stakes(effect: Effect, amount: tuple[int, str], queue: str, value_minor: int, churn_risk: float) -> Stakes:
+    return Stakes(
+        kind=effect.kind,
+        queue=queue,
+        amount_minor=amount[0],
+        currency=amount[1],
+        reversible=effect.reversible,
+        fixed_loss_minor=effect.fixed_loss_minor,
+        value_minor=value_minor,
+        churn_risk=churn_risk,
+    )
 
 
 def _in_effect(checks: list[Check]) -> tuple[Check, ...]:

@@ -23,7 +23,8 @@ from agents.gate.wording import beyond
 from agents.models.chain import EMBEDDED, SERVED_BY
 from agents.models.names import to_wire
 from agents.nodes.act import hand_over
-from agents.nodes.triage import UNDERSTOOD, understood
+from agents.nodes.triage import UNDERSTOOD
+from agents.nodes.understanding import features_of, understood
 from agents.state import TurnState
 from agents.turn import TurnContext, decision_event
 from records.decision import DecisionRecord
@@ -92,6 +93,9 @@ async def _judge(turn: TurnContext, calls: list[dict[str, Any]], situation: Situ
             continue
         if (intent := _matter_of(turn, call)) != situation.intent:
             situation = replace(situation, intent=intent, features=_features(turn, intent))
+            if situation.stage:
+                stage, share = await turn.services.stage_of(intent or "")
+                situation = replace(situation, stage=stage, canary_share=share)
         judged = await turn.services.gate.judge(call["tool"], call["arguments"], situation)
         judged = _limit_repeats(turn, call, judged)
         if judged.verdict.ruling is Ruling.PERMITTED and judged.tool is not None and judged.amount is not None:
@@ -235,21 +239,9 @@ def _matter_of(turn: TurnContext, call: dict[str, Any]) -> str | None:
 def _features(turn: TurnContext, intent: str | None) -> Features:
     """What the confidence model is told of a call that belongs to this matter."""
     known = turn.frame.understood.get(intent or "")
-    guess = turn.guess
-    if known is None and guess is not None:
-        known = understood(guess.best[0], [guess])
-    return Features(
-        intent_probability=known.probability if known else 0.0,
-        intent_margin=known.margin if known else 0.0,
-        out_of_scope=known.out_of_scope if known else 1.0,
-        chosen=float(known.chosen) if known else 0.0,
-        grounded_arguments=1.0,
-        relevance=turn.brief.relevance if turn.brief else 0.0,
-        tool_errors=turn.tool_errors,
-        failed_turns=turn.frame.failed_turns,
-        declined_offers=turn.frame.declined_offers,
-        repeats=max(turn.proposed.values(), default=1) - 1,
-    )
+    if known is None and turn.guess is not None:
+        known = understood(turn.guess.best[0], [turn.guess])
+    return features_of(turn, known)
 
 
 def _addressed(turn: TurnContext) -> frozenset[str]:

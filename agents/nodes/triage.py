@@ -11,10 +11,10 @@ from langgraph.types import Command
 
 from agents.brief import Brief, Route
 from agents.consent import leans_to_yes, read_answer
-from agents.frame import Understanding
 from agents.gate.call import fingerprint
+from agents.nodes.understanding import asked_first, note_understanding
 from agents.procedures.procedure import phrases_of
-from agents.procedures.run import chosen_of
+from agents.procedures.run import chosen_of, topic_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
 from agents.triage.phrasing import merely_states
@@ -40,8 +40,6 @@ HINTED = 0.1
 """What the whole message must give a matter for people that one of its sentences states clearly."""
 BESIDE = 0.25
 """The same, as a share of what the whole message means most."""
-REMEMBERED = 8
-"""Matters of which it is kept how they were understood."""
 SAID_NO = 8
 """Words up to which a no is only that; a longer one may ask for something else."""
 VALUED = ("plan", "yearly_value_minor", "churn_risk", "overdue_invoices", "open_handoffs")
@@ -79,6 +77,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         chosen = Route("continue")
         if answer not in ("yes", "no"):
             chosen = _route(turn, reading)
+            chosen = await asked_first(turn, chosen, reading.pieces(chosen.intents))
         elif answer == "no" and len(turn.text.split()) > SAID_NO:
             chosen = _something_else(turn, _route(turn, reading))
         turn.triage["route"] = chosen.kind
@@ -91,7 +90,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
             clarified = chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
         if chosen.kind == "resume" or clarified:
             turn.wish_probability = UNDERSTOOD
-        _note_understanding(turn, chosen, pieces, clarified)
+        note_understanding(turn, chosen, pieces, clarified)
         _settle_topic(turn, chosen)
         turn.brief = _brief(turn, chosen, answer)
     if answer == "yes":
@@ -268,26 +267,6 @@ def _record(turn: TurnContext, guess: Guess, names: dict[str, Any], odds: dict[s
     }
 
 
-def _note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess], clarified: str | None) -> None:
-    """Keep how each matter that is taken up was understood: an answer such as "yes" has no intent of its own."""
-    taken_up = {intent: understood(intent, guesses) for intent, _ in chosen.intents if chosen.kind == "start"}
-    if clarified and clarified not in taken_up:
-        asked_about = turn.frame.understood.get(clarified) or understood(clarified, guesses)
-        taken_up[clarified] = asked_about.model_copy(update={"chosen": True})
-    if chosen.kind == "clarify":  # they are named to the customer, who may choose one of them
-        taken_up |= {intent: understood(intent, guesses) for intent, _ in chosen.intents}
-    kept = {intent: known for intent, known in turn.frame.understood.items() if intent not in taken_up}
-    turn.frame.understood = dict([*kept.items(), *taken_up.items()][-REMEMBERED:])
-
-
-def understood(intent: str, guesses: Sequence[Guess]) -> Understanding:
-    """From that piece of the message which means the matter most clearly."""
-    best = max(guesses, key=lambda guess: guess.weight_of({intent}))
-    probability = best.weight_of({intent})
-    rival = max((p for other, p in best.ranking if other != intent), default=0.0)
-    return Understanding(probability=probability, margin=probability - rival, out_of_scope=best.out_of_scope)
-
-
 def _settle_topic(turn: TurnContext, chosen: Route) -> None:
     """Fix which procedures, and so which tools and queue, this turn may use. The model has no say in it."""
     library = turn.services.library
@@ -300,6 +279,9 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
     procedures = [library.get(name) for name in names]
     turn.offered_tools = frozenset().union(*(library.tools_of(procedure.name) for procedure in procedures))
     first = library.for_intent(intents[0]) if intents and chosen.kind == "start" else None
+    if turn.frame.clarifying and chosen.kind != "start":
+        meant = topic_meant(turn.frame, turn.text, turn.guess.ranking if turn.guess else (), library)
+        first = library.for_intent(meant) if meant else None
     if first is None and (under_way := resumed or turn.frame.stack):
         first = library.get(under_way[-1].name)
     if first is not None:

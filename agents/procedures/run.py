@@ -86,6 +86,14 @@ def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> s
     return None
 
 
+def topic_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], library: ProcedureLibrary) -> str | None:
+    """The matter of those named to the customer that the answer chooses, or else means most, if any."""
+    chosen = chosen_of(frame.clarifying, text, library)
+    if chosen is not None or read_answer(text, "") == "no":
+        return chosen
+    return next((intent for intent, p in ranking if intent in frame.clarifying and p > MEANT), None)
+
+
 class _Stop(Exception):
     """Ends the turn from within a procedure."""
 
@@ -142,7 +150,10 @@ class ProcedureRun:
             frame.clarifying, frame.clarified_words = [], ""
             raise _Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
-            chosen, words = self._chosen_topic(), f"{frame.clarified_words}\n{brief.text}"
+            chosen, words = (
+                topic_meant(frame, brief.text, brief.ranking, self.library),
+                f"{frame.clarified_words}\n{brief.text}",
+            )
             frame.clarifying, frame.clarified_words = [], ""
             if chosen is not None:
                 self._start(((chosen, words),))
@@ -209,13 +220,6 @@ class ProcedureRun:
             active.slots |= changed
             active.position, active.waiting_for, active.saved = 0, None, {}
         return bool(changed)
-
-    def _chosen_topic(self) -> str | None:
-        chosen = chosen_of(self.frame.clarifying, self.brief.text, self.library)
-        if chosen is not None or read_answer(self.brief.text, "") == "no":
-            return chosen
-        ranked = [intent for intent, p in self.brief.ranking if intent in self.frame.clarifying and p > MEANT]
-        return ranked[0] if ranked else None
 
     def _start(self, intents: tuple[tuple[str, str], ...]) -> None:
         known = [(intent, words) for intent, words in intents if self.library.for_intent(intent)]
