@@ -1,0 +1,95 @@
+"""How surely a matter was understood decides whether it is asked about, and each matter has a stage of its own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from talking import Talk
+
+from agents.triage.classifier import IntentPrediction
+from app.runtime import Runtime, Shared, running
+from app.settings import Settings
+from records.knowledge import RolloutStage
+
+SEATS = "we are one place short, add 1 seat"
+EITHER = "something about the 2 places"
+INVOICE = "send me the invoice of last month"
+BOTH = f"{INVOICE}. {SEATS}"
+NOTHING = {"thanks": 0.01}
+MEANT: dict[str, dict[str, float]] = {
+    SEATS: {"add_seats": 0.5, "outage_status": 0.05},
+    EITHER: {"add_seats": 0.4, "remove_seats": 0.4},
+    INVOICE: {"invoice_copy": 0.99},
+    BOTH: {"invoice_copy": 0.6, "add_seats": 0.39},
+}
+
+
+class KnownMeanings:
+    """Stands in for the classifier, so that each message is as doubtful as the test needs it."""
+
+    def __init__(self, meant: dict[str, dict[str, float]]) -> None:
+        self.meant = meant
+
+    def predict_many(self, texts: list[str]) -> list[IntentPrediction]:
+        """What the table says of each text."""
+        return [self._of(self.meant.get(text.strip(" ."), NOTHING)) for text in texts]
+
+    @staticmethod
+    def _of(meant: dict[str, float]) -> IntentPrediction:
+        ranking = sorted(meant.items(), key=lambda pair: -pair[1])
+        intent, probability = ranking[0]
+        return IntentPrediction(intent, probability, ranking, 0.02, probability)
+
+
+@pytest.fixture
+async def start(settings: Settings, shared: Shared) -> AsyncIterator[Callable[..., Any]]:
+    """A service that understands messages as the table says; keywords are the stages of matters."""
+    async with AsyncExitStack() as stack:
+
+        async def started(meant: dict[str, dict[str, float]] = MEANT, **stages: str) -> Talk:
+            known = replace(shared, classifier=KnownMeanings(meant))
+            runtime: Runtime = await stack.enter_async_context(running(settings, shared=known, background=False))
+            async with runtime.services.database.write() as session:
+                now = runtime.services.clock()
+                session.add_all([RolloutStage(intent=i, stage=stage, changed_at=now) for i, stage in stages.items()])
+            return Talk(runtime, "cus_008")
+
+        yield started
+
+
+async def test_a_doubtful_matter_is_asked_about_and_done_after_two_yeses(start: Callable[..., Any]) -> None:
+    talk = await start()
+    asked = await talk.say(SEATS)
+    assert "is it about this: Add seats?" in asked["reply"]
+    offered = await talk.say("yes")
+    assert (offered["disposition"], "Shall I add 1 seat" in offered["reply"]) == ("awaiting_customer", True)
+    await talk.say("yes please")
+    assert [(e["tool"], e["state"]) for e in (await talk.record())["effects"]] == [("billing.add_seats", "verified")]
+
+
+async def test_a_clear_matter_is_not_asked_about(start: Callable[..., Any]) -> None:
+    talk = await start(MEANT | {SEATS: {"add_seats": 0.99}})
+    assert "Shall I add 1 seat" in (await talk.say(SEATS))["reply"]
+
+
+async def test_what_people_do_anyway_is_not_asked_about(start: Callable[..., Any]) -> None:
+    talk = await start(add_seats="assist")
+    assert (await talk.say(SEATS))["disposition"] == "escalated"
+
+
+async def test_a_matter_that_was_chosen_has_its_own_stage_and_queue(start: Callable[..., Any]) -> None:
+    talk = await start(remove_seats="assist")
+    assert "2. Remove seats" in (await talk.say(EITHER))["reply"]
+    assert (await talk.say("2"))["disposition"] == "escalated"
+    routing = (await talk.record())["decisions"][-1]
+    assert (routing["proposal"]["queue"], "stage is assist" in routing["reason"]) == ("billing", True)
+
+
+async def test_the_second_matter_of_a_message_has_its_own_stage(start: Callable[..., Any]) -> None:
+    talk = await start(MEANT | {SEATS: {"add_seats": 0.99}}, add_seats="assist")
+    ended = await talk.say(BOTH)
+    record = await talk.record()
+    assert [effect["tool"] for effect in record["effects"]] == ["billing.send_invoice_copy"]
+    assert ended["disposition"] == "escalated"
