@@ -200,7 +200,7 @@ def _choice(slot: Slot, text: str) -> Found | None:
     """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
     another ("a cache to take load off the server"), else the longest phrase.
     """
-    low = _plain(text)
+    low = _SETTLED.sub(" ", _plain(text))
     wished = _UNWANTED.sub(" ", low)
     return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
 
@@ -228,6 +228,12 @@ _REASON = re.compile(
 """What tells what something is for or why, not what it is."""
 
 
+_SETTLED = re.compile(
+    r"\b(?:all|every|each)\b(?: [\w'-]+){1,4}? (?:is|are|was|were|has been|have been|got) (?:\w+ )?"
+    r"(?:paid|settled|cleared|covered)\b|"
+    r"\b(?:paid|settled|cleared|covered|pay|settle) (?:you )?(?:for )?(?:all|every|each)\b(?: of)?(?: [\w'-]+){1,2}"
+)
+"""What is paid already: nobody asks for that ("all bills are settled, please start us again")."""
 _UNWANTED = re.compile(
     r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor) (?:wants?|wish|wishes|needs?|like|have)\b"
     r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"

@@ -235,6 +235,19 @@ def test_a_choice_is_not_what_something_is_for() -> None:
         assert value("choice", text, choices=kinds) == kind, text
 
 
+def test_a_choice_is_not_what_was_paid_already() -> None:
+    extents = {"every": ["all bills", "every bill", "all our invoices"]}
+    for text in (
+        "All bills are settled, start us again. And a copy of November's",
+        "we paid every bill, now a copy of November's",
+        "all our invoices have been paid",
+        "have we paid for all our invoices?",
+    ):
+        assert value("choice", text, choices=extents) is None, text
+    for text in ("all bills of the year please", "every bill you sent us; they are paid", "send me all our invoices"):
+        assert value("choice", text, choices=extents) == "every", text
+
+
 def test_a_choice_that_is_not_wanted_is_not_chosen() -> None:
     slot = Slot(name="role", type="choice", ask="?", choices={"admin": ["administrator"], "member": ["normal one"]})
     text = "i dont want to be the administrator of this thing. put me as a normal one please"
