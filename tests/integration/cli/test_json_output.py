@@ -73,7 +73,8 @@ def test_triage_commands_print_one_document(handrail: Handrail, tmp_path: Path, 
 def test_commands_over_a_whole_home_print_one_document(handrail: Handrail, whole_home: Path, tmp_path: Path) -> None:
     tickets = TICKETS.read_text(encoding="utf-8").splitlines()[:2]
     (tmp_path / "tickets.jsonl").write_text("\n".join([tickets[0], "{broken", '{"id": 7}', tickets[1], ""]))
-    played = handrail("eval", "run", "tickets.jsonl", "--out", "report", "--json", HOME=whole_home).document
+    one = ("--workers", "1")
+    played = handrail("eval", "run", "tickets.jsonl", "--out", "report", *one, "--json", HOME=whole_home).document
     keys = "conversations resolved escalated effects_verified lost correct wrong_actions missed_escalations"
     assert {*keys.split(), "unnecessary_escalations", "seconds", "tickets"} <= set(played)
     assert played["conversations"] == 2
