@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import sqlite3
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -109,7 +109,7 @@ class MiniLmEmbedder:
                 embed(batch)
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                deque(pool.map(embed, batches), maxlen=0)
+                list(pool.map(embed, batches))
         vectors[:, 0] = _unit(vectors[:, 0])
         return vectors
 

@@ -229,7 +229,7 @@ _REASON = re.compile(
 
 
 _SETTLED = re.compile(
-    r"\b(?:all|every|each)\b(?: [\w'-]+){1,4}? (?:is|are|was|were|has been|have been|got) (?:\w+ )?"
+    r"\b(?:all|every|each)\b(?: (?!that\b|which\b)[\w'-]+){1,4}? (?:is|are|was|were|has been|have been|got) (?:\w+ )?"
     r"(?:paid|settled|cleared|covered)\b|"
     r"\b(?:paid|settled|cleared|covered|pay|settle) (?:you )?(?:for )?(?:all|every|each)\b(?: of)?(?: [\w'-]+){1,2}"
 )

@@ -120,7 +120,8 @@ class Reading:
     async def of(cls, text: str, classify: Classify, odds: Mapping[str, float] | None = None) -> "Reading":
         """Read a message; `odds` tell what is likelier than usual for this customer."""
         asked = without_ruled_out(text)
-        parts, halves = parts_of(core_of(asked)), halves_of(core_of(asked))
+        core = core_of(asked)
+        parts, halves = parts_of(core), halves_of(core)
         texts = [asked, *parts, *(half for cut in halves for half in cut)]
         whole, *others = [guess.given(odds or {}) for guess in await classify(texts)]
         of_halves = others[len(parts) :]

@@ -61,7 +61,7 @@ class DocumentSent(Result):
     link: Link
     sha256: Sha256
     fingerprint: str
-    """The name of the hash and its beginning, in groups that people can compare."""
+    """The beginning of the hash, in groups that people can compare."""
 
 
 def documents_tools(backend: SandboxBackend) -> list[Tool]:
@@ -200,4 +200,4 @@ async def _send_document(
 
 
 def _fingerprint(sha256: str) -> str:
-    return " ".join(["SHA-256", *(sha256[begin : begin + 4] for begin in range(0, 12, 4))])
+    return " ".join(sha256[begin : begin + 4] for begin in range(0, 12, 4))

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from records.knowledge import RolloutStage
 
 SEATS = "we are one place short, add 1 seat"
 EITHER = "something about the 2 places"
+PAPERS = "something with every bill in one file"
 INVOICE = "send me the invoice of last month"
 BOTH = f"{INVOICE}. {SEATS}"
 NOTHING = {"thanks": 0.01}
 MEANT: dict[str, dict[str, float]] = {
     SEATS: {"add_seats": 0.5, "outage_status": 0.05},
     EITHER: {"add_seats": 0.4, "remove_seats": 0.4},
+    PAPERS: {"invoice_copy": 0.4, "data_export": 0.3},
     INVOICE: {"invoice_copy": 0.99},
     BOTH: {"invoice_copy": 0.6, "add_seats": 0.39},
 }
@@ -43,13 +46,21 @@ class KnownMeanings:
         return IntentPrediction(intent, probability, ranking, 0.02, probability)
 
 
+class NothingKnown:
+    """Stands in for the knowledge index, so that no passage happens to hold what a template says."""
+
+    async def search_async(self, _query: str, _audiences: frozenset[str]) -> Any:
+        """No passage."""
+        return SimpleNamespace(passages=(), relevance=0.0)
+
+
 @pytest.fixture
 async def start(settings: Settings, shared: Shared) -> AsyncIterator[Callable[..., Any]]:
     """A service that understands messages as the table says; keywords are the stages of matters."""
     async with AsyncExitStack() as stack:
 
         async def started(meant: dict[str, dict[str, float]] = MEANT, **stages: str) -> Talk:
-            known = replace(shared, classifier=KnownMeanings(meant))
+            known = replace(shared, classifier=KnownMeanings(meant), knowledge=NothingKnown())
             runtime: Runtime = await stack.enter_async_context(running(settings, shared=known, background=False))
             async with runtime.services.database.write() as session:
                 now = runtime.services.clock()
@@ -93,3 +104,10 @@ async def test_the_second_matter_of_a_message_has_its_own_stage(start: Callable[
     record = await talk.record()
     assert [effect["tool"] for effect in record["effects"]] == ["billing.send_invoice_copy"]
     assert ended["disposition"] == "escalated"
+
+
+async def test_the_reply_on_a_matter_that_was_chosen_may_say_what_its_template_says(start: Callable[..., Any]) -> None:
+    talk = await start()
+    assert "1. Send a copy of an invoice" in (await talk.say(PAPERS))["reply"]
+    sent = await talk.say("1")
+    assert (sent["disposition"], "SHA-256" in sent["reply"]) == ("resolved", True)

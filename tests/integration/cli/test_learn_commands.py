@@ -136,6 +136,7 @@ def test_a_review_groups_what_has_no_name_and_gives_the_command_that_names_it(
     handrail: Handrail, whole_home: Path
 ) -> None:
     assert handrail("learn", "review", "--json", HOME=whole_home).document["clusters"] == []
+    assert "0 examples have no name yet." in handrail("learn", "review", HOME=whole_home).out
     rows = [example(n, text) for n, text in enumerate([*VAT, *PENTEST])]
     odd = example(8, "you took 29 euros twice this month", "password_reset", state="new")
     stored(whole_home, *rows, odd, example(9, "our dog is called Rex"))

@@ -244,7 +244,11 @@ def test_a_choice_is_not_what_was_paid_already() -> None:
         "have we paid for all our invoices?",
     ):
         assert value("choice", text, choices=extents) is None, text
-    for text in ("all bills of the year please", "every bill you sent us; they are paid", "send me all our invoices"):
+    for text in (
+        "all bills of the year please",
+        "every bill you sent us; they are paid",
+        "send me all our invoices that were paid",
+    ):
         assert value("choice", text, choices=extents) == "every", text
 
 

@@ -34,6 +34,14 @@ def test_a_vector_does_not_depend_on_the_batch() -> None:
     assert np.allclose(alone, embedder.embed(TEXTS), atol=1e-5)
 
 
+def test_batches_on_several_cores_give_the_same_vectors() -> None:
+    many = [f"{text} {number}" for number in range(20) for text in TEXTS]
+    vectors, earlier = MiniLmEmbedder(2).embed_with_layers(many)
+    alone, alone_earlier = MiniLmEmbedder().embed_with_layers(many)
+    assert np.array_equal(vectors, alone)
+    assert np.array_equal(earlier, alone_earlier)
+
+
 def test_earlier_blocks_give_out_what_they_made(packaged: bytes) -> None:
     rewritten, names = with_blocks(with_int8_products(packaged), [1, 4])
     session = onnxruntime.InferenceSession(rewritten, providers=["CPUExecutionProvider"])
