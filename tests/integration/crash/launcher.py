@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -102,21 +103,21 @@ def arm(step: str, when: str, count: int = 1, signal: int = signal.SIGKILL) -> N
     owner, name, meant = STEPS[step]
     original = getattr(owner, name)
     passes = 0
-    within = False
+    within = ContextVar("within", default=False)  # of this task alone: the sweep writes meanwhile
 
     @functools.wraps(original)
     async def deadly(*args: Any, **named: Any) -> Any:
-        nonlocal passes, within
+        nonlocal passes
         passes += meant(*args, **named)
         now = passes == count and meant(*args, **named)
         if now and when == "before":
             await between_transactions(signal)
             os.kill(os.getpid(), signal)
-        within = now and when == "inside"
+        inside = within.set(now and when == "inside")
         try:
             result = await original(*args, **named)
         finally:
-            within = False
+            within.reset(inside)
         if now and when == "after":
             await between_transactions(signal)
             os.kill(os.getpid(), signal)
@@ -132,7 +133,8 @@ def arm(step: str, when: str, count: int = 1, signal: int = signal.SIGKILL) -> N
         try:
             async with write(self) as session:
                 yield session
-                if within and when == "inside":
+                if within.get():
+                    within.set(False)  # once: a process that wakes up may write again before it leaves the step
                     await session.flush()
                     os.kill(os.getpid(), signal)
         finally:

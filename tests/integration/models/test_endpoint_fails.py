@@ -136,7 +136,7 @@ async def test_whatever_the_endpoint_does_the_customer_gets_the_embedded_models_
     endpoint: ScriptedEndpoint, start_service: StartService, streaming: bool
 ) -> None:
     service = await start_service(
-        model_streaming=streaming, model_attempts=1, model_seconds=1.0, model_breaker_failures=1000
+        model_streaming=streaming, model_attempts=1, model_seconds=4.0, model_breaker_failures=1000
     )
     cases = STREAMED if streaming else {**NONSENSE, **ON_THE_WIRE}
     steps, asked = list(cases.values()), Counter[int]()

@@ -1,6 +1,6 @@
 """The rewritten graph of MiniLM gives the vectors of the packaged one, without unfolding its weights."""
 
-import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 
 from agents.knowledge.embed import MiniLmEmbedder, _installed_file
-from agents.knowledge.int8_graph import with_blocks, with_int8_products
+from agents.knowledge.minilm_graph import rewritten
+from agents.knowledge.onnx_file import Graph, operator_of
 
 TEXTS = ["hi", "I never got my new card", "how much is it to pay by credit card from abroad?", "cancel " * 40]
 
@@ -21,9 +22,9 @@ def packaged() -> bytes:
 def test_the_vectors_are_those_of_the_packaged_graph_but_for_rounding(
     packaged: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rewritten = MiniLmEmbedder().embed(TEXTS)
-    monkeypatch.setattr("agents.knowledge.embed.with_int8_products", lambda model: model)
-    cosines = (rewritten * MiniLmEmbedder().embed(TEXTS)).sum(axis=1)
+    ours = MiniLmEmbedder().embed(TEXTS)
+    monkeypatch.setattr("agents.knowledge.embed.rewritten", lambda model, _: (model, []))
+    cosines = (ours * MiniLmEmbedder().embed(TEXTS)).sum(axis=1)
     assert cosines.min() > 0.998
     assert cosines.max() < 1 - 1e-6, "both are the packaged graph"
 
@@ -43,8 +44,8 @@ def test_batches_on_several_cores_give_the_same_vectors() -> None:
 
 
 def test_earlier_blocks_give_out_what_they_made(packaged: bytes) -> None:
-    rewritten, names = with_blocks(with_int8_products(packaged), [1, 4])
-    session = onnxruntime.InferenceSession(rewritten, providers=["CPUExecutionProvider"])
+    model, names = rewritten(packaged, [1, 4])
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == ["last_hidden_state", *names]
     last, earlier = MiniLmEmbedder().embed_with_layers(TEXTS)
     assert earlier.shape == (len(TEXTS), 2, 384)
@@ -57,14 +58,20 @@ def test_earlier_blocks_give_out_what_they_made(packaged: bytes) -> None:
     assert first > fourth + 0.03, "the first block minds the order of words less than the fourth"
 
 
-def test_every_product_with_int8_weights_is_changed(packaged: bytes) -> None:
-    rewritten = with_int8_products(packaged)
-    assert len(re.findall(b"MatMulNBits", rewritten)) == 36
-    assert len(rewritten) < 1.1 * len(packaged)
-    onnxruntime.InferenceSession(rewritten, providers=["CPUExecutionProvider"])
+def test_products_attention_and_gelu_are_one_operator_each(packaged: bytes) -> None:
+    model, _ = rewritten(packaged, [])
+    found = Counter(map(operator_of, Graph.parse(model).nodes))
+    assert (found[b"MatMulNBits"], found[b"MultiHeadAttention"], found[b"BiasGelu"]) == (36, 6, 6)
+    assert not found.keys() & {b"MatMul", b"Softmax", b"Erf", b"IsNaN"}, "what was replaced stayed"
+    assert len(model) < 1.1 * len(packaged)
+
+
+def test_a_model_that_is_put_together_otherwise_is_refused(packaged: bytes) -> None:
+    with pytest.raises(ValueError, match="without the MatMul that MiniLM has after its Where"):
+        rewritten(packaged.replace(b"MatMul", b"MutMul"), [])
 
 
 @pytest.mark.parametrize("data", [b"", b"no model", b"\xff" * 40, b"\x3a\x05ab"])
 def test_what_is_no_model_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"ONNX|protobuf"):
-        with_int8_products(data)
+        rewritten(data, [])
