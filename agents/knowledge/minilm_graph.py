@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from agents.knowledge.int8_product import BLOCK, PRODUCT, int8_product
 from agents.knowledge.onnx_file import (
     CONTRIB,
     FLOAT,
@@ -29,13 +30,7 @@ from agents.knowledge.onnx_file import (
 )
 
 NORMALISED = b"LayerNormalization"
-PRODUCT = b"MatMulNBits"
 MASK = b"attention_mask"
-
-BLOCK = 64
-"""Inputs that share a scale; divides every width of the model."""
-INT8_PRODUCTS = 4
-"""The operator's accuracy_level at which it multiplies int8 by int8."""
 HEADS = 12
 
 
@@ -62,9 +57,8 @@ def multiply_int8(graph: Graph) -> None:
         rows, columns = dimensions(graph.tensors[weights])
         graph.tensors[weights] = _in_blocks(weights, graph.tensors[weights], rows, columns)
         graph.tensors[scale] = _repeated(scale, graph.tensors[scale], rows // BLOCK)
-        settings = {"K": rows, "N": columns, "bits": 8, "block_size": BLOCK, "accuracy_level": INT8_PRODUCTS}
         inputs = (texts(product, INPUT)[0], weights, scale)
-        product[:] = node(PRODUCT, inputs, texts(product, OUTPUT)[0], CONTRIB, **settings)
+        product[:] = int8_product(inputs, texts(product, OUTPUT)[0], rows, columns)
 
 
 def fuse(graph: Graph) -> None:

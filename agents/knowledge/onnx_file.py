@@ -10,11 +10,12 @@ Value = int | memoryview | bytes
 Fields = list[tuple[int, Value]]
 
 OPSET, GRAPH = 8, 7
-NODE, TENSOR, GRAPH_OUTPUT = 1, 5, 12
+NODE, GRAPH_NAME, TENSOR, GRAPH_INPUT, GRAPH_OUTPUT = 1, 2, 5, 11, 12
 INPUT, OUTPUT, OPERATOR, ATTRIBUTE, DOMAIN = 1, 2, 4, 5, 7
 DIMENSION, TYPE, NAME, RAW = 1, 2, 8, 9
 FLOAT, UINT8, INT32 = 1, 2, 6
 CONTRIB = b"com.microsoft"
+IR_VERSION, ONNX_OPSET = 8, 17
 
 
 @dataclass
@@ -58,6 +59,20 @@ class Graph:
         graph = write([*nodes, *tensors, *self._rest, *outputs])
         contrib = [] if any(CONTRIB in texts(read(v), 1) for n, v in self._others if n == OPSET) else [_CONTRIB_OPSET]
         return write([*self._others, *contrib, (GRAPH, graph)])
+
+
+def model_of(only: Fields, tensors: Iterable[Fields], vectors: bytes, width: int, output: bytes) -> bytes:
+    """A model of one node whose input is any number of vectors of this width."""
+    sizes = write([(1, write([(2, b"batch")])), (1, write([(1, width)]))])
+    kind = write([(1, write([(1, FLOAT), (2, sizes)]))])
+    graph = [
+        (NODE, write(only)),
+        (GRAPH_NAME, b"product"),
+        *((TENSOR, write(tensor)) for tensor in tensors),
+        (GRAPH_INPUT, write([(1, vectors), (2, kind)])),
+        (GRAPH_OUTPUT, write([(1, output)])),
+    ]
+    return write([(1, IR_VERSION), (OPSET, write([(1, b""), (2, ONNX_OPSET)])), _CONTRIB_OPSET, (GRAPH, write(graph))])
 
 
 def operator_of(node: Fields) -> bytes:

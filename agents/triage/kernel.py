@@ -1,17 +1,20 @@
 """The arithmetic of the intent classifier: how like two messages are, and the machine fitted on it in closed form."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from agents.knowledge.int8_product import Int8Rows
 
 Matrix = NDArray[np.float32]
 
 SHARPNESS = 4.0  # how fast the likeness of two embeddings falls off with their cosine distance
 WORDING_SHARPNESS, WORDING_WEIGHT = 3.0, 1.0  # the same for what earlier layers made of them
 LEXICAL_WEIGHT = 0.5
-DIRECTIONS = 192  # in which embeddings are compared: half of MiniLM's, at a third of the time
+DIRECTIONS = 192  # in which embeddings are compared: half of MiniLM's
 RIDGE = 0.2
 SCARCE = 0.5  # an intent with fewer examples than this share of the mean gains on the others ...
 PRICE = 0.005  # ... while that costs the others at most this share of their examples, each judged without itself ...
@@ -45,8 +48,16 @@ class Meaning:
         return cls(axes, vectors @ axes)
 
     def cosines(self, vectors: Matrix) -> Matrix:
-        """Of each embedded text with each example."""
-        return (vectors @ self.axes) @ self.examples.T
+        """Of each embedded text with each example, to some thousandths: they are read as int8."""
+        return self._as_int8.products(vectors @ self.axes)
+
+    def own_cosines(self) -> Matrix:
+        """Of each example with each."""
+        return self.examples @ self.examples.T
+
+    @cached_property
+    def _as_int8(self) -> Int8Rows:
+        return Int8Rows(self.examples)
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,10 @@ class Wording:
     def cosines(self, layers: Matrix) -> Matrix:
         """Of each text, by its layers, with each example."""
         return self.directions.cosines(_directions(layers, self.centres))
+
+    def own_cosines(self) -> Matrix:
+        """Of each example with each."""
+        return self.directions.own_cosines()
 
 
 def kernel(cosines: Matrix, wording: Matrix) -> Matrix:
