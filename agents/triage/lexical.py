@@ -83,7 +83,7 @@ def cosines(rows: "sparse.csr_array") -> NDArray[np.float32]:
     _, compact = _without_empty_columns(rows)
     count = compact.shape[0]
     common = np.bincount(compact.indices, minlength=compact.shape[1]) > COMMON * count
-    by_column = compact.tocsc()
+    by_column: Any = compact.tocsc()
     dense = by_column[:, np.flatnonzero(common)].toarray()
     rare = by_column[:, np.flatnonzero(~common)].tocsr()
     made, columns = dense @ dense.T, rare.T.tocsr()
