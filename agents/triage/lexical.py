@@ -80,12 +80,10 @@ def cosines(rows: "sparse.csr_array") -> NDArray[np.float32]:
 
     What many rows have is multiplied as a dense matrix, the rest as a sparse one: each takes long for the other's part.
     """
-    from scipy import sparse
-
-    _, compact = _without_empty_columns(rows)
-    count = compact.shape[0]
-    common = np.bincount(compact.indices, minlength=compact.shape[1]) > COMMON * count
-    by_column = sparse.csc_array(compact)
+    ngrams, compact = _without_empty_columns(rows)
+    count = len(rows.indptr) - 1
+    common = np.bincount(compact.indices, minlength=len(ngrams)) > COMMON * count
+    by_column: Any = compact.tocsc()
     dense = by_column[:, np.flatnonzero(common)].toarray()
     rare = by_column[:, np.flatnonzero(~common)].tocsr()
     made, columns = dense @ dense.T, rare.T.tocsr()
