@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.knowledge.embed import Embedder, english_words
-from agents.triage.kernel import CONSTANTS, LEXICAL_WEIGHT, Matrix, Meaning, Wording, gain_of, kernel, least_squares
+from agents.triage.kernel import CONSTANTS, LEXICAL_WEIGHT, Directions, Matrix, Wording, gain_of, kernel, least_squares
 from agents.triage.lexical import LexicalFeatures, NgramWeights
 from agents.triage.lexical import cosines as lexical_cosines
 from agents.triage.reading import core_of, directed, sentences_of
@@ -75,7 +75,7 @@ class IntentClassifier:
         spelling: Spelling,
         labels: Sequence[str],
         classes: NDArray[np.int32],
-        meaning: Meaning,
+        meaning: Directions,
         wording: Wording,
         lexical: LexicalFeatures,
         ngrams: NgramWeights,
@@ -114,7 +114,7 @@ class IntentClassifier:
         cores = [directed(core_of(text)) for text in texts]
         spelling = Spelling.learn(cores, english_words())
         vectors, layers = embedder.embed_with_layers(cores)
-        meaning, wording = Meaning.fit(vectors), Wording.fit(layers)
+        meaning, wording = Directions.fit(vectors), Wording.fit(layers)
         lexical, words = LexicalFeatures.fit(cores)
         cosines = meaning.own_cosines()
         likeness = kernel(cosines, wording.own_cosines())
@@ -200,8 +200,8 @@ class IntentClassifier:
                 raise UnusableModel(path, "does not match its manifest")
             with np.load(path, allow_pickle=False) as arrays:
                 lexical = LexicalFeatures(arrays["idf"])
-                meaning = Meaning(arrays["meaning_axes"], arrays["meaning"])
-                wording = Wording(arrays["wording_centres"], Meaning(arrays["wording_axes"], arrays["wording"]))
+                meaning = Directions(arrays["meaning_axes"], arrays["meaning"])
+                wording = Wording(arrays["wording_centres"], Directions(arrays["wording_axes"], arrays["wording"]))
                 ngrams = NgramWeights(arrays["ngrams"], arrays["ngram_weights"])
                 classes, weights, gain = arrays["classes"], arrays["weights"], arrays["gain"]
                 fitted = (classes, meaning, wording, lexical, ngrams, weights, gain)

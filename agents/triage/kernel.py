@@ -29,11 +29,11 @@ CONSTANTS = (
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What the examples mean: their embeddings, in the directions that hold most of them all.
+class Directions:
+    """Examples as vectors of length 1, compared in those directions that hold most of them all.
 
     The directions are principal ones without centring, as in latent semantic analysis (Deerwester et al. 1990). What is
-    left out says next to nothing about which intent a message has, and reading it costs a message most of its time.
+    left out says next to nothing about the intent of a message, and would have to be read for each.
     """
 
     axes: Matrix
@@ -42,13 +42,13 @@ class Meaning:
     """Shape (examples, directions)."""
 
     @classmethod
-    def fit(cls, vectors: Matrix) -> "Meaning":
-        """From the embeddings of the examples, rows of length 1."""
+    def fit(cls, vectors: Matrix) -> "Directions":
+        """From the vectors of the examples; shape (examples, dimension)."""
         axes = _principal_axes(vectors)
         return cls(axes, vectors @ axes)
 
     def cosines(self, vectors: Matrix) -> Matrix:
-        """Of each embedded text with each example, to some thousandths: they are read as int8."""
+        """Of each vector with each example, to some thousandths: they are read as int8."""
         return self._as_int8.products(vectors @ self.axes)
 
     def own_cosines(self) -> Matrix:
@@ -66,18 +66,18 @@ class Wording:
 
     centres: Matrix
     """What is common to all examples, for each layer; shape (layers, dimension)."""
-    directions: Meaning
+    directions: Directions
     """All zero where the embedder shows no layers."""
 
     @classmethod
     def fit(cls, layers: Matrix) -> "Wording":
         """From `embed_with_layers` of the examples."""
         centres = layers.mean(axis=0)
-        return cls(centres, Meaning.fit(_directions(layers, centres)))
+        return cls(centres, Directions.fit(_mean_directions(layers, centres)))
 
     def cosines(self, layers: Matrix) -> Matrix:
         """Of each text, by its layers, with each example."""
-        return self.directions.cosines(_directions(layers, self.centres))
+        return self.directions.cosines(_mean_directions(layers, self.centres))
 
     def own_cosines(self) -> Matrix:
         """Of each example with each."""
@@ -142,7 +142,7 @@ def _principal_axes(rows: Matrix) -> Matrix:
     return np.ascontiguousarray(axes[:, ::-1][:, :DIRECTIONS], dtype=np.float32)
 
 
-def _directions(layers: Matrix, centres: Matrix) -> Matrix:
+def _mean_directions(layers: Matrix, centres: Matrix) -> Matrix:
     return _unit(_unit(layers - centres).sum(axis=1))
 
 
