@@ -207,7 +207,9 @@ class IntentClassifier:
                 fitted = (classes, meaning, wording, lexical, ngrams, weights, gain)
                 calibration = Calibration(**manifest["calibration"])
                 width = len(manifest["labels"])
-                if weights.shape != (len(classes), width) or gain.shape != (width,):
+                rows = {len(classes), len(meaning.examples), len(wording.directions.examples), len(weights)}
+                wide = {weights.shape[1], ngrams.weights.shape[1], len(gain), width}
+                if len(rows) > 1 or len(wide) > 1 or len(ngrams.ngrams) != len(ngrams.weights):
                     raise UnusableModel(path, "holds other labels or examples than its manifest")
                 spelling = Spelling(manifest["vocabulary"], english_words())
                 return cls(embedder, spelling, manifest["labels"], *fitted, calibration, manifest["training_hash"])
