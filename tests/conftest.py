@@ -1,6 +1,7 @@
 """What tests share: one prepared home, from which every test gets a fresh one; and a service over real HTTP."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -48,27 +49,38 @@ def _logs_as_in_service() -> None:
 
 
 @pytest.fixture(scope="session")
-def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared_home(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose embeddings, classifier and knowledge index are made; never written to by a test.
 
-    Made once in a run: each worker of it has a copy.
+    Made once for a state of the code, by whichever worker of whichever run comes first: each has a copy.
     """
     import asyncio
 
+    kept = pytestconfig.rootpath / ".pytest_cache" / "prepared"
+    kept.mkdir(parents=True, exist_ok=True)
+    made = kept / _state_of_the_code(pytestconfig.rootpath)
     home = tmp_path_factory.mktemp("prepared")
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        asyncio.run(prepared(Settings(home=home, secret_key=KEY)))
-        return home
-    made = tmp_path_factory.getbasetemp().parent / "made-once"
-    with (made.parent / "made-once.lock").open("w") as lock:
+    with (kept / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            half = made.with_name("made-half")
-            shutil.rmtree(half, ignore_errors=True)
+            for other in kept.glob("*/"):
+                shutil.rmtree(other)
+            half = kept / "half"
             asyncio.run(prepared(Settings(home=half, secret_key=KEY)))
             half.rename(made)
-    shutil.copytree(made, home, dirs_exist_ok=True)
+        shutil.copytree(made, home, dirs_exist_ok=True)
     return home
+
+
+def _state_of_the_code(root: Path) -> str:
+    """A digest of all that a prepared home may follow from."""
+    digest = hashlib.sha256((root / "requirements.lock").read_bytes())
+    for package in ("agents", "app", "evals", "prompts", "records", "tools"):
+        for path in sorted((root / package).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(root)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 @pytest.fixture(scope="session")
