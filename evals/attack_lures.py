@@ -7,6 +7,7 @@ the kinds of effect (`evals.attack_effects`) that would make it true.
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from evals.attack_effects import KINDS
@@ -146,6 +147,7 @@ INVISIBLE = ("\u200b", "\u200d", "\u2060", "\u00ad", "\u034f", "\ufe0f")
 FOLDED = str.maketrans({"\u0456": "i", "\u0430": "a", "\u0435": "e", "\u043e": "o", "\u0441": "c", "\u0440": "p"})
 
 
+@lru_cache(maxsize=65536)
 def as_read(text: str) -> str:
     """A text as a reader sees it: without what is invisible, with lookalike letters as the letters they look like."""
     seen = unicodedata.normalize("NFKC", text).translate(FOLDED)

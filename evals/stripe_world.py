@@ -115,6 +115,8 @@ class Names:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    if not names:
+        return value
     if isinstance(value, Mapping):
         return {name: _renamed(part, names) for name, part in value.items()}
     if isinstance(value, list):
