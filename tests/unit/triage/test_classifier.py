@@ -1,5 +1,6 @@
 """The intent classifier: learning from a dozen examples, foreign messages, and what it refuses to load."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -104,6 +105,25 @@ def test_a_model_that_does_not_fit_is_refused(
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     (tmp_path / MANIFEST).write_text(json.dumps(manifest | {field: value}))
     with pytest.raises(UnusableModel, match=reason):
+        IntentClassifier.load(tmp_path, embedder)
+
+
+@pytest.mark.parametrize(
+    ("name", "axis"),
+    [("classes", 0), ("meaning", 0), ("wording", 0), ("weights", 0), ("weights", 1), ("gain", 0), ("ngrams", 0)],
+)
+def test_parts_that_do_not_fit_together_are_refused(
+    machine: IntentClassifier, embedder: CachedEmbedder, tmp_path: Path, name: str, axis: int
+) -> None:
+    machine.save(tmp_path)
+    with np.load(tmp_path / ARRAYS) as saved:
+        arrays = dict(saved)
+    arrays[name] = np.delete(arrays[name], 0, axis=axis)
+    np.savez(tmp_path / ARRAYS, **arrays)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    digest = hashlib.sha256((tmp_path / ARRAYS).read_bytes()).hexdigest()
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"arrays_sha256": digest}))
+    with pytest.raises(UnusableModel, match="other labels or examples"):
         IntentClassifier.load(tmp_path, embedder)
 
 
