@@ -23,7 +23,7 @@ demo: setup
 	$(VENV)/bin/handrail demo
 
 test: setup
-	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix and not slow" --numprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m "not browser and not llm and not matrix and not slow" --numprocesses 3 --dist loadfile
 
 serve: setup
 	$(VENV)/bin/handrail serve
