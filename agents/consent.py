@@ -23,7 +23,8 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _TAKES_BACK = (
-    r"never ?mind|forget (?:it|about it|that)|leave it|(?:i )?changed my mind|don'?t bother|drop it|no longer needed"
+    r"never ?mind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+)|leave it|(?:i )?changed my mind|"
+    r"don'?t bother|drop it|no longer needed"
 )
 _REFUSAL = re.compile(
     rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"

@@ -70,6 +70,8 @@ def _note(turn: TurnContext, call: dict[str, Any], result: Result | None, proble
     tool = turn.judged[call["id"]].tool
     marks = {CHANGED: tool is not None and tool.effect is not None}
     if result is not None:
+        if marks[CHANGED]:
+            _allow_reads_again(turn)
         turn.evidence.add_result(call["tool"], result)
         content = json.dumps(shown, ensure_ascii=False)
         turn.scratch.append(ToolMessage(content, tool_call_id=call["id"], additional_kwargs=marks))
@@ -77,3 +79,9 @@ def _note(turn: TurnContext, call: dict[str, Any], result: Result | None, proble
         turn.tool_errors += 1
         failed = ToolMessage(problem, tool_call_id=call["id"], status="error", additional_kwargs=marks)
         turn.scratch.append(failed)
+
+
+def _allow_reads_again(turn: TurnContext) -> None:
+    """What was looked up before something was done may have changed: looking again is no repetition."""
+    effects = {tool.name for tool in turn.services.registry if tool.effect is not None}
+    turn.proposed = {mark: times for mark, times in turn.proposed.items() if mark.partition(" ")[0] in effects}

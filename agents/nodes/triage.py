@@ -14,7 +14,7 @@ from agents.consent import leans_to_yes, read_answer
 from agents.gate.call import fingerprint
 from agents.nodes.understanding import asked_first, note_understanding
 from agents.procedures.procedure import phrases_of
-from agents.procedures.run import chosen_of, topic_meant
+from agents.procedures.run import chosen_of, topics_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
 from agents.triage.phrasing import merely_states
@@ -85,7 +85,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         pieces = reading.pieces(chosen.intents)
         best = [piece.best for piece in pieces]
         turn.wish_probability = max((p for intent, p in best if intent in asked_for), default=guess.best[1])
-        clarified = None
+        clarified: list[str] = []
         if chosen.kind != "start":
             clarified = chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
         if chosen.kind == "resume" or clarified:
@@ -280,8 +280,8 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
     turn.offered_tools = frozenset().union(*(library.tools_of(procedure.name) for procedure in procedures))
     first = library.for_intent(intents[0]) if intents and chosen.kind == "start" else None
     if turn.frame.clarifying and chosen.kind != "start":
-        meant = topic_meant(turn.frame, turn.text, turn.guess.ranking if turn.guess else (), library)
-        first = library.for_intent(meant) if meant else None
+        meant = topics_meant(turn.frame, turn.text, turn.guess.ranking if turn.guess else (), library)
+        first = library.for_intent(meant[0]) if meant else None
     if first is None and (under_way := resumed or turn.frame.stack):
         first = library.get(under_way[-1].name)
     if first is not None:

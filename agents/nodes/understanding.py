@@ -23,12 +23,12 @@ def understood(intent: str, guesses: Sequence[Guess]) -> Understanding:
     return Understanding(probability=probability, margin=probability - rival, out_of_scope=best.out_of_scope)
 
 
-def note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess], clarified: str | None) -> None:
+def note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess], clarified: Sequence[str]) -> None:
     """Keep how each matter that is taken up was understood: an answer such as "yes" has no intent of its own."""
     taken_up = {intent: understood(intent, guesses) for intent, _ in chosen.intents if chosen.kind == "start"}
-    if clarified and clarified not in taken_up:
-        asked_about = turn.frame.understood.get(clarified) or understood(clarified, guesses)
-        taken_up[clarified] = asked_about.model_copy(update={"chosen": True})
+    for intent in (intent for intent in clarified if intent not in taken_up):
+        asked_about = turn.frame.understood.get(intent) or understood(intent, guesses)
+        taken_up[intent] = asked_about.model_copy(update={"chosen": True})
     if chosen.kind == "clarify":  # they are named to the customer, who may choose one of them
         taken_up |= {intent: understood(intent, guesses) for intent, _ in chosen.intents}
     kept = {intent: known for intent, known in turn.frame.understood.items() if intent not in taken_up}

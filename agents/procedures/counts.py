@@ -40,6 +40,8 @@ _TOTALS = _patterns(
     r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>[^!?\d]{0,25}[.,;] "
     r"(?:please |pls |so |now )?make (?:it|that|them) <N>",
     r"\bonly <N> (?:of us|left|remain|log in|work|are)\b",
+    r"<M>\b[^.!?\d]{0,40}"
+    r"\b(?:are|we're|were) (?:only|just) <N>",
 )
 _ENOUGH = _patterns(
     r"\b(?:fine|okay|ok|happy|do|manage|live|get by|get along|be) with (?:only |just )?<N>",
@@ -153,12 +155,14 @@ def change_in(text: str) -> int | None:
         return None
     if (plain := _first(_CHANGES, text)) is not None:
         return plain
+    standing = {_value(said["n"]) for pattern in (*_TOTALS, *_STANDING) for said in pattern.finditer(text)}
     text = _without_what_is(text)
     signed = re.search(r"(?<![\w.,-])[+-]\s?(\d{1,4})(?![\w.,-]*\d)", text)
     if signed is not None:
         return int(signed[1])
-    if (bare := _first(_BARE, text)) is not None:
-        return bare
+    bare = [_value(said["n"]) for said in _BARE[0].finditer(text)]
+    if bare:
+        return next((number for number in bare if number not in standing), bare[0])
     one = re.search(
         r"\banother one\b|\b(?:a|an|another|one more|extra)\s+(?:\w+\s+)?(?:seat|user|licen[cs]e|person|place)\b",
         text,

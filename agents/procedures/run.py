@@ -70,28 +70,43 @@ class Speech:
 Proposals = Generator[Call, Outcome, Speech]
 
 
-def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> str | None:
-    """The matter that the customer plainly chooses of those that were named: by a yes, its place or its title."""
+def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> list[str]:
+    """The matters that the customer plainly chooses of those that were named: by a yes, "both", place or title."""
     low = text.lower()
     if len(intents) == 1 and (answer := read_answer(low, "")) != "other":
-        return intents[0] if answer == "yes" else None
+        return list(intents) if answer == "yes" else []
+    if len(intents) in _ALL_OF_THEM and _ALL_OF_THEM[len(intents)].fullmatch(low.strip(" .!,")):
+        return list(intents)
     for position, intent in enumerate(intents):
         word = ("first", "second", "third")[position] if position < 3 else ""
         if re.fullmatch(rf"\W*{position + 1}\W*", low) or (word and re.search(rf"\b{word}\b", low)):
-            return intent
+            return [intent]
         procedure = library.for_intent(intent)
         title = set(re.findall(r"\w{4,}", procedure.title.lower())) if procedure else set()
         if title & set(re.findall(r"\w{4,}", low)):
-            return intent
-    return None
+            return [intent]
+    return []
 
 
-def topic_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], library: ProcedureLibrary) -> str | None:
-    """The matter of those named to the customer that the answer chooses, or else means most, if any."""
+_COURTESY = (
+    r"(?:(?:yes|well|oh|actually|please|pls|thanks|thank you|of them|of these|of those|it'?s|i mean|i need)[\s,.!]*)*"
+)
+_ALL_OF_THEM = {
+    count: re.compile(rf"{_COURTESY}(?:all|{said})[\s,.!]*{_COURTESY}")
+    for count, said in (
+        (2, r"both|1\s*(?:,|and|&|\+)\s*2|the first and the second(?: one)?"),
+        (3, r"all three|1\s*,\s*2\s*(?:, and|,|and|&|\+)\s*3"),
+    )
+}
+"""By how many matters were named, the answers that mean all of them."""
+
+
+def topics_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], library: ProcedureLibrary) -> list[str]:
+    """The matters of those named to the customer that the answer chooses, or else the one that it means most."""
     chosen = chosen_of(frame.clarifying, text, library)
-    if chosen is not None or read_answer(text, "") == "no":
+    if chosen or read_answer(text, "") == "no":
         return chosen
-    return next((intent for intent, p in ranking if intent in frame.clarifying and p > MEANT), None)
+    return [intent for intent, p in ranking if intent in frame.clarifying and p > MEANT][:1]
 
 
 class _Stop(Exception):
@@ -150,11 +165,11 @@ class ProcedureRun:
             frame.clarifying, frame.clarified_words = [], ""
             raise _Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
-            chosen = topic_meant(frame, brief.text, brief.ranking, self.library)
+            chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
             words = f"{frame.clarified_words}\n{brief.text}"
             frame.clarifying, frame.clarified_words = [], ""
-            if chosen is not None:
-                self._start(((chosen, words),))
+            if chosen:
+                self._start(tuple((intent, words) for intent in chosen))
                 return
         match brief.route.kind:
             case "start" if frame.active is None or self._starts_another(frame.active):

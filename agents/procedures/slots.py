@@ -68,7 +68,11 @@ def find(
     if candidates is not None or slot.type in ("count", "month"):
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
-        return _candidate(slot, text, candidates, asked=asked, today=today, current=current)
+        chosen = {"asked": asked, "today": today, "current": current}
+        if (rest := _PERIOD.sub(" ", text)) != text and months_in(rest, today):
+            found = _candidate(slot, rest, candidates, **chosen)
+            return found if isinstance(found, Found) else _candidate(slot, text, candidates, **chosen)
+        return _candidate(slot, text, candidates, **chosen)
     match slot.type:
         case "choice":
             return _choice(slot, text)
@@ -90,6 +94,22 @@ _LISTED_MONTHS = re.compile(
     rf"(?:(?:the|for|from|of|in|one|ones|invoices?|bills?|also|then)\s+)*{_MONTH}\b)+",
     re.IGNORECASE,
 )
+_IN_ORDER = re.compile(
+    rf"\b{_MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
+    rf"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b|"
+    rf"\b{_MONTH},? (?:i|we|they) (?:did|do) (?:use|need|want|have)\b(?: it| that)?|"
+    r"\b(?:i|we) (?:already |still |only )?have (?:already )?"
+    r"(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*"
+    rf"{_LISTED_MONTHS.pattern}",
+    re.IGNORECASE,
+)
+"""Months that are all right, or whose papers the writer has: the request is about another one."""
+_PERIOD = re.compile(
+    rf"\b(?:from|since|until|till|up to|to|between|and) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? "
+    rf"(?:{_MONTH}|this month|last month)\b",
+    re.IGNORECASE,
+)
+"""An end of the time in which something happened: it is no invoice's month where another month is named."""
 _EACH = re.compile(r"\b(both|all (?:of them|three|four)|each|and|&|plus)\b|\+|,", re.IGNORECASE)
 
 
@@ -104,6 +124,7 @@ def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]
     values = [identity(slot, item) for item in items]
     if re.search(r"\bboth\b", text, re.IGNORECASE):
         return values if len(items) == 2 else []
+    text = without_negated(text)
     months = [item["issued_on"][:7] for item in items if isinstance(item.get("issued_on"), str)]
     listed = months_in(" ".join(match[0] for match in _LISTED_MONTHS.finditer(text)), today)
     if len(set(months)) == len(items) and set(months) <= set(listed):
@@ -174,7 +195,7 @@ def without_signature(text: str) -> str:
 
 def without_negated(text: str) -> str:
     """The text less what it rules out: "september, not october" becomes "september"."""
-    return _NEGATED.sub(" ", text)
+    return _IN_ORDER.sub(" ", _NEGATED.sub(" ", text))
 
 
 _TAKEN_BACK = re.compile(
@@ -184,8 +205,17 @@ _TAKEN_BACK = re.compile(
 )
 
 
+_MEANT = re.compile(
+    r"(?:^|[.,;:!?\n])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,]+)*([^.,;:!?\n]{2,40}?),? i (?:mean|meant)\s*"
+    r"(?=[.,;!?\n]|$)",
+    re.IGNORECASE,
+)
+
+
 def corrected_to(text: str) -> str:
     """What the writer says instead of what they said first ("5 seats. Sorry, 4."); empty where they do not."""
+    if (meant := _MEANT.search(text)) is not None:
+        return meant[1].strip()
     return _TAKEN_BACK.split(text)[-1].strip() if _TAKEN_BACK.search(text) else ""
 
 
@@ -200,7 +230,7 @@ def _choice(slot: Slot, text: str) -> Found | None:
     """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
     another ("a cache to take load off the server"), else the longest phrase.
     """
-    low = _SETTLED.sub(" ", _plain(text))
+    low = _KEPT.sub(" ", _SETTLED.sub(" ", _plain(text)))
     wished = _UNWANTED.sub(" ", low)
     return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
 
@@ -234,6 +264,12 @@ _SETTLED = re.compile(
     r"\b(?:paid|settled|cleared|covered|pay|settle) (?:you )?(?:for )?(?:all|every|each)\b(?: of)?(?: [\w'-]+){1,2}"
 )
 """What is paid already: nobody asks for that ("all bills are settled, please start us again")."""
+_KEPT = re.compile(
+    r"\b(?:everything else|everything|(?:all )?the (?:rest|others?)|all others?)\b[^.,;!?]{0,25}"
+    r"\b(?:stays?|remains?|(?:be|is|are) kept|as (?:it|they) (?:is|are))\b|"
+    r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b"
+)
+"""What shall stay as it is: nothing is asked of that."""
 _UNWANTED = re.compile(
     r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor) (?:wants?|wish|wishes|needs?|like|have)\b"
     r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
@@ -281,7 +317,8 @@ def _candidate(
             fitting = [item for item in fitting if identity(slot, item) != current] or fitting
         if len(fitting) == 1:
             return Found(identity(slot, fitting[0]))
-        if (position := _ordinal(low, len(fitting), asked)) is not None:
+        ordinal = re.sub(r"\bthis month(?:'?s)?\b", " ", low)  # a month like any other, and it has had its say
+        if (position := _ordinal(ordinal, len(fitting), asked)) is not None:
             return Found(identity(slot, fitting[position]))
         return Several(fitting)
     if (position := _ordinal(low, len(candidates), asked)) is not None:

@@ -5,7 +5,8 @@ import re
 _ASKS = re.compile(
     r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
     r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|wants?|needs?|wish|"
-    r"let me|let us|let's|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate)\b",
+    r"let me|let us|let's|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate|"
+    r"(?:is|are) (?:only|just) (?:meant|supposed) to|from now on)\b",
     re.IGNORECASE,
 )
 _FEARS = re.compile(
@@ -48,6 +49,12 @@ _RULED_OUT = re.compile(
 )
 """Clauses that say what shall not be done."""
 
+_NOT_MEANT = re.compile(
+    r"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b(?:(?:is|are|was|were) not|isn't|aren't|wasn't|weren't) "
+    r"(?:what|the (?:one|ones|thing|kind)) (?:\w+ ){1,3}?(?:mean|want|need|ask|look|request)\w*[^.!?;\n]*[.!?;]?",
+    re.IGNORECASE,
+)
+"""Sentences about what is not meant ("the invoices we have, these are not what he wants")."""
 
 _HOW_IT_IS = re.compile(
     r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|quick question|question|one question|just (?:asking|curious))\W+)*"
@@ -90,7 +97,7 @@ def asks_how_it_is(text: str) -> bool:
 
 def without_ruled_out(text: str) -> str:
     """The message without what it rules out ("no need to send it"), where anything else is left."""
-    rest = _RULED_OUT.sub(" ", text.replace("’", "'")).strip(" .,;!\n")
+    rest = _RULED_OUT.sub(" ", _NOT_MEANT.sub(" ", text.replace("’", "'"))).strip(" .,;!\n")
     return rest if len(rest.split()) >= FEW_WORDS and rest != text else text
 
 

@@ -140,6 +140,27 @@ async def test_two_invoices_named_in_one_message_are_both_sent(runtime: Runtime)
     assert len(set(sent)) == 2
 
 
+async def test_however_many_invoices_are_named_all_are_sent(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    turn = await talk.say("please send me the invoices for august, september, october and november")
+    assert turn["disposition"] == "resolved", turn
+    sent = [effect["arguments"]["invoice_id"] for effect in (await talk.record())["effects"]]
+    assert len(set(sent)) == 4
+
+
+@pytest.mark.parametrize(("answer", "sent"), [("both please", 1), ("the second", 1), ("the first", 0)])
+async def test_who_is_asked_which_of_two_may_want_both(runtime: Runtime, answer: str, sent: int) -> None:
+    talk = Talk(runtime, "cus_020")
+    asked = await talk.say(
+        "tess hit the keys six times and its shut in her face. oh and the november bill for my books"
+    )
+    assert "Which of these" in asked["reply"], asked
+    answered = await talk.say(answer)
+    effects = [effect["tool"] for effect in (await talk.record())["effects"]]
+    assert effects.count("billing.send_invoice_copy") == sent
+    assert ("Shall I unlock" in answered["reply"]) is (answer != "the second")
+
+
 @pytest.mark.postgres
 async def test_a_record_is_of_one_moment_whatever_is_written_while_it_is_read(
     settings: Settings, shared: Shared, postgres_url: str

@@ -65,6 +65,7 @@ def test_an_empty_message_is_no_answer() -> None:
 
 def test_taking_a_request_back_is_told_from_asking_for_a_cancellation() -> None:
     assert drops_request("never mind, forget it")
+    assert drops_request("oh wait, my brother has found it. forget i asked")
     assert not drops_request("please cancel our subscription")
 
 

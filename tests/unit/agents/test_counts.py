@@ -26,6 +26,7 @@ TOTALS = [
     ("so in place of three we will be five to work with it", 5),
     ("a nurse left us, so 39 in place of 40", 39),
     ("instead of 8 we only need 6 places", 6),
+    ("the bill says 15 seats but we are only 11, please put it right", 11),
 ]
 CHANGES = [
     ("add 3 seats", 3),
@@ -44,6 +45,7 @@ CHANGES = [
     ("of our 12 seats 2 can go", 2),
     ("actually make it 3, my boss just told me of another one", 3),
     ("another one please", 1),
+    ("wir zahlen 30, sorry, we pay for 30 places and have 28 people, so the two empty ones can go", 2),
 ]
 
 

@@ -298,3 +298,14 @@ def test_what_need_not_be_paid_for_any_more_is_the_request() -> None:
         "a nurse left us, no need to pay her place any more"
     )
     assert without_ruled_out("please add two seats, no need to send a copy") == "please add two seats"
+
+
+def test_a_sentence_about_what_is_not_meant_is_left_out() -> None:
+    message = "Our adviser needs a sheet about the taxes. The invoices we have, they are not what he wants. Thanks"
+    assert " ".join(without_ruled_out(message).split()) == "Our adviser needs a sheet about the taxes. Thanks"
+
+
+def test_what_shall_be_so_from_now_on_is_a_wish() -> None:
+    assert not merely_states("Mia is only meant to watch, no touching")
+    assert not merely_states("he is a viewer from now on")
+    assert merely_states("he is a viewer")

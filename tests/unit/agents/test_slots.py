@@ -200,6 +200,41 @@ def test_who_corrects_themselves_means_the_other_of_two_that_they_name() -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "invoice"),
+    [
+        ("October is fine, it's September that I'd like back", "in_0040"),
+        ("oops, the other month. october i meant, november we did need", "in_0041"),
+        ("shut from 28 September until the 2nd of this month, so October's fee should come back", "in_0041"),
+    ],
+)
+def test_a_month_that_is_all_right_or_ends_a_time_is_not_the_one_that_is_meant(text: str, invoice: str) -> None:
+    assert value("invoice", text, INVOICES) == invoice
+
+
+def test_of_two_months_that_are_named_neither_is_taken() -> None:
+    assert isinstance(value("invoice", "something is odd with October and with this month", INVOICES), Several)
+
+
+def test_papers_that_the_writer_has_are_not_asked_for() -> None:
+    text = "I have October and November in my folder, the one before is torn"
+    found = find(slot("invoice"), text, INVOICES, asked=False, today=TODAY)
+    assert not isinstance(found, Several) or all_named(slot("invoice"), found, text, TODAY) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "extent"),
+    [
+        ("delete menu-photos for good. Everything else shall stay as it is", None),
+        ("bucket-2 can go, keep everything else", None),
+        ("keep orders, delete everything else", "the_lot"),
+        ("delete everything", "the_lot"),
+    ],
+)
+def test_what_shall_stay_is_not_chosen(text: str, extent: str | None) -> None:
+    assert value("choice", text, choices={"the_lot": ["everything", "all of them"]}) == extent
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("october and november invoices please", ["in_0042", "in_0041"]),
