@@ -98,6 +98,8 @@ _DROP = re.compile(
     r"cancel (this|that|the request|my request))\b",
     re.IGNORECASE,
 )
+DROP_WORDS = 12
+"""Words up to which a message, or the last sentence of one that begins so, takes a request back."""
 _NEEDLESS = re.compile(
     r"(?:(?:hi|hey|hello|sorry|ok|okay|actually|all good|update|oh)\W+)*"
     r"(?:there(?:'s| is) )?no (?:longer any )?need (?:any ?more )?"
@@ -109,7 +111,10 @@ _NEEDLESS = re.compile(
 def drops_request(text: str) -> bool:
     """Whether the customer takes back what they asked for."""
     said = text.strip().replace("’", "'")
-    return _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= 12)
+    if _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= DROP_WORDS):
+        return True
+    last = [sentence for sentence in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", sentence)][-1:]
+    return any(_DROP.match(sentence) is not None and len(sentence.split()) <= DROP_WORDS for sentence in last)
 
 
 _PAUSES = re.compile(r"\b(wait|hold (on|off)|not (now|yet))\b", re.IGNORECASE)

@@ -58,6 +58,11 @@ _STANDING = _patterns(
     rf"\b(?:have|has|had|now|currently|it'?s|there are|of (?:the|our)|paying for|pay for)\s+<N>{_MORE}",
 )
 _BARE = _patterns("<N>")
+_ASKED_FOR = _patterns(
+    r"\b(?:add|remove|drop|cut|delete|release|order|buy|purchase|return|(?:give|hand|take)(?: back| off| away| out)?|"
+    r"get rid of) (?:(?:please|only|just|the|those|these|our|us|me|other|empty|last) ){0,3}<N>",
+)
+"""Numbers that directly follow what shall be done."""
 _EITHER = re.compile(
     rf"{_NUMBER}{_UNIT}\s+(?:or|vs\.?|versus)\s+(?:maybe |only |just )?{_NUMBER}{_UNIT}", re.IGNORECASE
 )
@@ -160,6 +165,8 @@ def change_in(text: str) -> int | None:
     signed = re.search(r"(?<![\w.,-])[+-]\s?(\d{1,4})(?![\w.,-]*\d)", text)
     if signed is not None:
         return int(signed[1])
+    if (asked_for := _first(_ASKED_FOR, text)) is not None:
+        return asked_for
     bare = [_value(said["n"]) for said in _BARE[0].finditer(text)]
     if bare:
         return next((number for number in bare if number not in standing), bare[0])

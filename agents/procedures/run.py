@@ -23,6 +23,7 @@ from agents.procedures.slots import (
     all_named,
     by_total,
     candidates_of,
+    clause_about,
     find,
     identity,
     in_all,
@@ -30,6 +31,8 @@ from agents.procedures.slots import (
 )
 
 MAX_ASKED = 2
+MOST_NAMED = 3
+"""So many matters at most are named to a customer who is asked which one they mean."""
 SURE = 0.6
 """Probability of an intent below which its first question is the only one: then a person, not a guess."""
 MEANT = 0.2
@@ -260,7 +263,10 @@ class ProcedureRun:
         self._consumed = True
 
     def _clarify(self) -> None:
-        intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:3]
+        intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:MOST_NAMED]
+        answering = self.library.topics.answering
+        if "?" in self.brief.text and self.brief.relevance >= RELEVANT and answering and len(intents) < MOST_NAMED:
+            intents = list(dict.fromkeys((*intents, answering)))
         self._not_understood()
         self.frame.clarifying, self.frame.clarified_words = intents, self.brief.text
         topics = [self.library.for_intent(intent).title for intent in intents]  # type: ignore[union-attr]
@@ -349,6 +355,9 @@ class ProcedureRun:
             if found is not None:
                 active.in_all = total
             found = found or find(slot, text, candidates, asked=asked, today=self.today)
+            if asked and isinstance(found, Several) and (clause := clause_about(text, self._procedure(active).title)):
+                narrower = find(slot, clause, candidates, asked=asked, today=self.today)
+                found = narrower if isinstance(narrower, Found) else found
             if isinstance(found, Several) and (each := all_named(slot, found, text, self.today)):
                 self._do_each(active, each[1:])
                 found = Found(each[0])

@@ -163,6 +163,17 @@ def answers(slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, 
     return isinstance(find(slot, text, candidates, asked=True, today=today), Found)
 
 
+def clause_about(text: str, matter: str) -> str:
+    """Of an answer that speaks of several matters ("Ann for the role, Tom for the password"), the part about this one.
+
+    `matter` is what the procedure is called. Empty where no part, or more than one, shares a word with it.
+    """
+    words = set(re.findall(r"[a-z]{4,}", matter.lower()))
+    clauses = [clause for clause in re.split(r"[,;.\n]+|\band\b", text) if clause.strip()]
+    about = [clause for clause in clauses if words & set(re.findall(r"[a-z]{4,}", clause.lower()))]
+    return about[0].strip() if len(about) == 1 and len(clauses) > 1 else ""
+
+
 def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] | None:
     """The records that `slot` chooses from, as looked up when it was asked for; None before that."""
     result = active.saved.get(f"_{slot.name}")
@@ -200,7 +211,8 @@ def without_negated(text: str) -> str:
 
 _TAKEN_BACK = re.compile(
     r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|wait|actually|scratch that|correction|"
-    r"make that|or rather)|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
+    r"make that|or rather)|(?:^|[.;!?\n])\s*(?:ah|oh|hm+|ach),? no|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))"
+    r"\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
     re.IGNORECASE,
 )
 
@@ -239,8 +251,8 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
     reasons = [(reason.start(), reason.end()) for reason in _REASON.finditer(low)]
     hits = [
         (
-            re.search(rf"\b(?:to|into|as) (?:be )?(?:an? |the )?{re.escape(said)}(?!\w)", low) is not None,
             not any(begin < hit.start() < end for begin, end in reasons),
+            re.search(rf"\b(?:to|into|as) (?:be )?(?:an? |the )?{re.escape(said)}(?!\w)", low) is not None,
             len(said),
             value,
         )
@@ -252,10 +264,11 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
 
 
 _REASON = re.compile(
-    r"\b(?:because|since|so that|in order to|instead of|in front of|next to|for (?:our|my|the|his|her|their)|"
+    r"\b(?:because|since|so that|in order to|instead of|in front of|next to|same (?:\w+ )?as|"
+    r"for (?:our|my|the|his|her|their)|"
     r"to (?:take|keep|store|hold|serve|speed|relieve|offload|replace|put behind|put in front of))\b[^.,;!?\n]*"
 )
-"""What tells what something is for or why, not what it is."""
+"""What tells what something is for, why, or what it is like, not what it is."""
 
 
 _SETTLED = re.compile(
@@ -282,11 +295,14 @@ def _free_text(text: str, asked: bool) -> Found | None:
     if named := re.search(r"(?:called|named|name it|call it)\s+[\"'“]?([\w.-]+)", text, re.IGNORECASE):
         return Found(named[1].strip(".,"))
     if named := re.search(
-        r"(?<!\S)([\w.-]*\w)\s+as (?:the |its |a )?name\b|\bname:?\s+(?:is |shall be |should be )?([\w.]+-[\w.-]*\w)",
+        r"\bas (?:the |its |a |our )?name,? "
+        r"(?:(?:please|we|i|take|use|would|like|want|suggest|it|is|shall|be|should)\s+)*"
+        r"([\w.]*-?[\w.-]*\w)|(?<!\S)(?!(?:and|but|or|with|it|that|which|something|anything)\b)([\w.-]*\w)\s+"
+        r"as (?:the |its |a )?name\b|\bname:?\s+(?:is |shall be |should be )?([\w.]+-[\w.-]*\w)",
         text,
         re.I,
     ):
-        return Found(named[1] or named[2])
+        return Found(next(filter(None, named.groups())))
     if quoted := re.search(r"[\"“]([^\"”]{1,80})[\"”]", text):
         return Found(quoted[1])
     return Found(text.strip().strip(".!")) if asked and 0 < len(text.split()) <= 12 else None

@@ -51,10 +51,17 @@ _RULED_OUT = re.compile(
 
 _NOT_MEANT = re.compile(
     r"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b(?:(?:is|are|was|were) not|isn't|aren't|wasn't|weren't) "
-    r"(?:what|the (?:one|ones|thing|kind)) (?:\w+ ){1,3}?(?:mean|want|need|ask|look|request)\w*[^.!?;\n]*[.!?;]?",
+    r"(?:what|the (?:one|ones|thing|kind)) (?:\w+ ){1,3}?(?:mean|want|need|ask|look|request)\w*[^.!?;\n]*[.!?;]?|"
+    r"\b(?:i|we)(?:'ve| have)(?: got)? (?:(?:the|all|our|my|every|your|those) )*(?:receipts?|invoices?|bills?|"
+    r"copies|copy|papers?|pdfs?)\b[^.!?;\n]*"
+    r"\b(?:in front of (?:me|us)|at hand|in (?:the|my|our) (?:binder|folder|files?|books?))\b"
+    r"[^.!?;,\n]*",
     re.IGNORECASE,
 )
-"""Sentences about what is not meant ("the invoices we have, these are not what he wants")."""
+"""What is not meant ("the invoices we have, these are not what he wants"), and papers that the writer has."""
+_NO_SUBJECT = re.compile(
+    r"(?:should|must|shall|needs|wants|would like|is|has)\b(?! (?:i|we|you|he|she|they|it|there|this|that)\b)", re.I
+)
 
 _HOW_IT_IS = re.compile(
     r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|quick question|question|one question|just (?:asking|curious))\W+)*"
@@ -65,13 +72,15 @@ _HOW_IT_IS = re.compile(
 )
 _JOINTS = re.compile(
     r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
-    r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell)\b)",
+    r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell|put|"
+    r"reset|delete|switch|change|move|upgrade|downgrade|unlock|refund|create|drop|restore)\b)",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
     r"\b(?:it|them|yours|theirs)\b|"
-    r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))",
+    r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))|"
+    r"\bthe (?:one|two|three|four|five|six|others?|ones|rest)\b(?=\s*(?:$|[.,;!?]|(?:that|which|who|nobody|no one)\b))",
     re.IGNORECASE,
 )
 """A word that stands for what was said before."""
@@ -129,6 +138,11 @@ def asks(text: str) -> bool:
 def leans(text: str) -> bool:
     """Whether a text has a word that stands for what was said before."""
     return _LEANS.search(text) is not None
+
+
+def lacks_subject(part: str) -> bool:
+    """Whether a part of a sentence goes on without saying of whom ("and should only read")."""
+    return _NO_SUBJECT.match(part) is not None
 
 
 def rules_out(text: str) -> bool:

@@ -9,6 +9,7 @@ from agents.triage.phrasing import (
     announces_several,
     asks_how_it_is,
     halves_of,
+    lacks_subject,
     leans,
     merely_states,
     parts_of,
@@ -204,13 +205,16 @@ def _requests(reading: Reading, topics: Topics, *, at_least: float) -> tuple[tup
     guess = reading.whole
     whole, probability = guess.best
     found: dict[str, str] = {}
-    latest = ""
+    latest = before = ""
     for part in reading.parts:
-        intent = part.best[0]
+        intent, words = part.best[0], part.text
         if intent in topics.served - topics.small_talk and _is_request(part, guess, at_least):
+            if intent != latest and lacks_subject(words):
+                words = f"{before} {words}".strip()
             latest = intent
         if latest:  # what is no request of its own belongs to the one before it
-            found[latest] = f"{found[latest]} {part.text}" if latest in found else part.text
+            found[latest] = f"{found[latest]} {words}" if latest in found else words
+        before = part.text
     found = _without_kin(found, guess, topics)
     if len(found) < 2 and (both := _both_halves(reading, topics)):
         return both

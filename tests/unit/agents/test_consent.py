@@ -66,6 +66,12 @@ def test_an_empty_message_is_no_answer() -> None:
 def test_taking_a_request_back_is_told_from_asking_for_a_cancellation() -> None:
     assert drops_request("never mind, forget it")
     assert drops_request("oh wait, my brother has found it. forget i asked")
+    assert drops_request(
+        "hang on, my partner tells me that the order for the fair has come in after all. Forget it, leave all as it is"
+    )
+    assert not drops_request(
+        "Never mind the invoice of March, I have found it. But please add two seats for the new ones in sales"
+    )
     assert not drops_request("please cancel our subscription")
 
 

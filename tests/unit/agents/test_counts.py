@@ -45,6 +45,7 @@ CHANGES = [
     ("of our 12 seats 2 can go", 2),
     ("actually make it 3, my boss just told me of another one", 3),
     ("another one please", 1),
+    ("31 people use it and we pay for 35 seats. Please remove the four that nobody uses", 4),
     ("wir zahlen 30, sorry, we pay for 30 places and have 28 people, so the two empty ones can go", 2),
 ]
 

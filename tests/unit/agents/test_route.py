@@ -309,3 +309,19 @@ def test_what_shall_be_so_from_now_on_is_a_wish() -> None:
     assert not merely_states("Mia is only meant to watch, no touching")
     assert not merely_states("he is a viewer from now on")
     assert merely_states("he is a viewer")
+
+
+def test_papers_that_the_writer_has_are_not_asked_for() -> None:
+    message = "I've got all the invoices right in front of me, please switch the service on again"
+    assert without_ruled_out(message) == "please switch the service on again"
+
+
+def test_who_is_meant_stays_with_what_is_asked_for_them() -> None:
+    whole = guess("Ole is in the depot and should only look, Mia needs the last bill", {"invoice_copy": 0.9})
+    parts = [
+        guess("Ole is in the depot", {"change_role": 0.2}, 0.7),
+        guess("should only look", {"change_role": 0.97}),
+        guess("Mia needs the last bill", {"invoice_copy": 0.97}),
+    ]
+    found = dict(route(whole, parts, IDLE, TOPICS).intents)
+    assert found == {"change_role": "Ole is in the depot should only look", "invoice_copy": "Mia needs the last bill"}

@@ -14,6 +14,7 @@ from agents.procedures.slots import (
     Several,
     all_named,
     answers,
+    clause_about,
     find,
     months_in,
     revisions,
@@ -211,6 +212,10 @@ def test_a_month_that_is_all_right_or_ends_a_time_is_not_the_one_that_is_meant(t
     assert value("invoice", text, INVOICES) == invoice
 
 
+def test_who_says_ah_no_means_the_one_after_it() -> None:
+    assert value("user", "a link for Sam Ortiz. Ah no, Iris Vance, Sam has his again", USERS) == "usr_1"
+
+
 def test_of_two_months_that_are_named_neither_is_taken() -> None:
     assert isinstance(value("invoice", "something is odd with October and with this month", INVOICES), Several)
 
@@ -268,6 +273,31 @@ def test_a_choice_is_not_what_something_is_for() -> None:
         ("something for our server", "cluster"),
     ):
         assert value("choice", text, choices=kinds) == kind, text
+
+
+def test_a_choice_is_not_what_something_is_like() -> None:
+    kinds = {"queue": ["message queue"], "database": ["database"]}
+    assert value("choice", "a message queue in the same region as the database", choices=kinds) == "queue"
+    assert value("choice", "a message queue, the region the same as the database", choices=kinds) == "queue"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a small one, and as name please orders-2", "orders-2"),
+        ("with orders-2 as the name", "orders-2"),
+        ("as its name we would like orders", "orders"),
+    ],
+)
+def test_a_name_stands_on_either_side_of_the_word(text: str, name: str) -> None:
+    assert value("text", text) == name
+
+
+def test_of_an_answer_about_two_matters_the_clause_counts_that_names_this_one() -> None:
+    answer = "Sam Ortiz for the role, Iris Vance for the password"
+    assert clause_about(answer, "Change a user's role") == "Sam Ortiz for the role"
+    assert clause_about(answer, "Reset a password") == "Iris Vance for the password"
+    assert clause_about("Sam Ortiz", "Change a user's role") == ""
 
 
 def test_a_choice_is_not_what_was_paid_already() -> None:
