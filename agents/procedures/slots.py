@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from rapidfuzz import fuzz
@@ -69,6 +70,8 @@ def find(
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
         chosen = {"asked": asked, "today": today, "current": current}
+        if current is not None:  # no end of a story changes what was settled before
+            text = _PERIOD.sub(" ", text)
         if (rest := _PERIOD.sub(" ", text)) != text and months_in(rest, today):
             found = _candidate(slot, rest, candidates, **chosen)
             return found if isinstance(found, Found) else _candidate(slot, text, candidates, **chosen)
@@ -98,18 +101,30 @@ _IN_ORDER = re.compile(
     rf"\b{_MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
     rf"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b|"
     rf"\b{_MONTH},? (?:i|we|they) (?:did|do) (?:use|need|want|have)\b(?: it| that)?|"
-    r"\b(?:i|we) (?:already |still |only )?have (?:already )?"
+    rf"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b{_MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
+    r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)|"
+    r"(?:\b(?:i|we) (?:already |still |only )?have|\balready (?:has|have|got)|\b(?:has|have|got)) (?:already )?"
     r"(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*"
-    rf"{_LISTED_MONTHS.pattern}",
+    rf"{_LISTED_MONTHS.pattern}|"
+    r"(?:^|(?<=[.!?;\n]))(?![^.!?;\n]*\b(?:please|pls|send|delete|remove|could|can|would)\b)"
+    r"[^.!?;\n]*\b(?:is|are) (?:all |both )?still (?:\w+ )?(?:used|needed|required|wanted|in use)\b[^.!?;\n]*",
     re.IGNORECASE,
 )
-"""Months that are all right, or whose papers the writer has: the request is about another one."""
+"""What is all right, in use, or in the writer's hands: the request is about something else."""
 _PERIOD = re.compile(
-    rf"\b(?:from|since|until|till|up to|to|between|and) (?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? "
-    rf"(?:{_MONTH}|this month|last month)\b",
+    r"\b(?:from|since|until|till|up to|to|between|and) (?:the )?"
+    r"(?:\d{1,2}(?:st|nd|rd|th)?|end|middle|mid|start|beginning|early|late)(?: of)?[ -]"
+    rf"(?:{_MONTH}|this month|last month)\b|"
+    rf"\b(?:since|until|till) {_MONTH}\b",
     re.IGNORECASE,
 )
 """An end of the time in which something happened: it is no invoice's month where another month is named."""
+_BETWEEN = re.compile(
+    r"\W*(?:(?:and|plus|also|as well as|the|both|then|of|for|from|in|invoices?|bills?|numbers?|no|nr|our|"
+    r"buckets?|databases?|caches?|queues?|clusters?|gateways?|servers?|ones?)\W+)*",
+    re.IGNORECASE,
+)
+"""What stands between the names of a list."""
 _EACH = re.compile(r"\b(both|all (?:of them|three|four)|each|and|&|plus)\b|\+|,", re.IGNORECASE)
 
 
@@ -133,7 +148,14 @@ def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]
     own = [str(item.get(key, "")).lower() for item in items for key in ("number", "name", "id") if item.get(key)]
     said = {name for name in own if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low)}
     names = [{str(item.get(key, "")).lower() for key in ("number", "name", "id")} & said for item in items]
-    return values if all(names) and len(set(map(frozenset, names))) == len(items) else []
+    apart = all(names) and len(set(map(frozenset, names))) == len(items)
+    return values if apart and _listed(said, low) else []
+
+
+def _listed(names: set[str], low: str) -> bool:
+    """Whether the names stand in one list ("logs, media and old-db"), and not here and there in a story."""
+    places = sorted((found.start(), found.end()) for name in names for found in re.finditer(re.escape(name), low))
+    return all(end > begin or _BETWEEN.fullmatch(low[end:begin]) for (_, end), (begin, _) in pairwise(places))
 
 
 def in_all(text: str, before: int | None, *, opening: bool) -> int | None:
@@ -182,6 +204,11 @@ def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] |
 
 def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
     """The slots that a message gives another value than they have ("no, the other invoice", "make it 2")."""
+    corrected = corrected_to(text)
+    return (corrected and _revised(procedure, active, corrected, today)) or _revised(procedure, active, text, today)
+
+
+def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     total = in_all(text, active.in_all, opening=False)
     for name, slot in procedure.slots.items():
@@ -436,7 +463,8 @@ def months_in(text: str, today: date) -> list[str]:
         short = (
             rf"\b(?:{name}|{name[:3]})\b"
             if name != "may"
-            else r"\b(?:in|of|for|from) may\b|\bmay('s)? (?:invoice|bill|\d{4})"
+            else r"\b(?:in|of|for|from) may\b|\bmay('s)? (?:invoice|bill|\d{4})|"
+            r"\bis may\b(?=\W*(?:$|[.,;!?]))|^\W*may\b(?=\W*(?:$|,|\d))"
         )
         if match := re.search(short + r"(?:\s+(\d{4}))?", low):
             year = int(match[match.lastindex]) if match.lastindex and (match[match.lastindex] or "").isdigit() else 0

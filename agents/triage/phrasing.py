@@ -31,6 +31,12 @@ _ABOUT = re.compile(
     r"(?:i|we|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
     re.IGNORECASE,
 )
+_BUSY = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|so|and|just|currently|still|only|here)\W+)*(?:reconciling|checking|sorting|reviewing|tidying|"
+    r"working|sitting|doing|catching up|going (?:through|over))\b",
+    re.IGNORECASE,
+)
+"""What the writer is at while they write."""
 _RULED_OUT = re.compile(
     r"(?:^|[,;.!?\n(])[^\w\n]*"
     r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
@@ -126,7 +132,8 @@ def halves_of(text: str) -> list[tuple[str, str]]:
 def merely_states(text: str) -> bool:
     """Whether a part of a message tells how things are ("two seats were used for a week") and asks for nothing."""
     plain = _FEARS.sub(" ", text.replace("’", "'"))
-    return (_STATES.search(plain) is not None or _ABOUT.match(plain) is not None) and _ASKS.search(plain) is None
+    states = _STATES.search(plain) is not None or any(told.match(plain) for told in (_ABOUT, _BUSY))
+    return states and _ASKS.search(plain) is None
 
 
 def asks(text: str) -> bool:

@@ -146,6 +146,8 @@ def test_a_correction_changes_only_what_it_names() -> None:
     )
     assert revisions(procedure, active, "sorry I meant september, not october", TODAY) == {"invoice": "in_0040"}
     assert revisions(procedure, active, "make it 2", TODAY) == {"count": 2}
+    aside = "oops, not that one, i already have 2 copies. I meant september"
+    assert revisions(procedure, active, aside, TODAY) == {"invoice": "in_0040"}
     assert revisions(procedure, active, "hm", TODAY) == {}
 
 
@@ -210,6 +212,44 @@ def test_who_corrects_themselves_means_the_other_of_two_that_they_name() -> None
 )
 def test_a_month_that_is_all_right_or_ends_a_time_is_not_the_one_that_is_meant(text: str, invoice: str) -> None:
     assert value("invoice", text, INVOICES) == invoice
+
+
+def test_records_in_a_story_are_not_a_list() -> None:
+    text = "orders is what finance works with and menu-photos went to the agency. Get rid of bucket-2, would you"
+    found = find(slot("resource"), text, RESOURCES, asked=False, today=TODAY)
+    assert isinstance(found, Several)
+    assert all_named(slot("resource"), found, text, TODAY) == []
+    listed = "please delete bucket-2, menu-photos and the database orders"
+    found = find(slot("resource"), listed, RESOURCES, asked=False, today=TODAY)
+    assert isinstance(found, Several)
+    assert all_named(slot("resource"), found, listed, TODAY) == ["res_1", "res_2", "res_3"]
+
+
+def test_what_is_still_used_is_not_meant() -> None:
+    text = "orders and menu-photos are still used by the shop. The bucket bucket-2 holds nothing, delete that one"
+    assert value("resource", text, RESOURCES) == "res_1"
+
+
+def test_papers_that_somebody_has_are_not_asked_for() -> None:
+    text = "Ann already has september and november in the folder, the one that's missing is october"
+    assert value("invoice", text, INVOICES) == "in_0041"
+
+
+def test_a_month_to_be_left_is_not_meant() -> None:
+    text = "The $29 for September please. November we're open again, so leave that."
+    assert value("invoice", text, INVOICES) == "in_0040"
+
+
+def test_the_month_of_may_is_told_from_the_verb() -> None:
+    assert months_in("May, 156 dollars", TODAY) == ["2026-05"]
+    assert months_in("what is missing is may.", TODAY) == ["2026-05"]
+    assert months_in("may I ask something, it may be late", TODAY) == []
+
+
+def test_a_story_changes_nothing_that_was_settled() -> None:
+    text = "we were shut since end of october for the works in the kitchen"
+    found = find(slot("invoice"), text, INVOICES, asked=False, today=TODAY, current="in_0042")
+    assert not isinstance(found, Found)
 
 
 def test_who_says_ah_no_means_the_one_after_it() -> None:
