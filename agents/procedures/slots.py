@@ -11,25 +11,14 @@ from rapidfuzz import fuzz
 
 from agents.consent import read_answer
 from agents.frame import ActiveProcedure
+from agents.procedures.asides import PERIOD, TAKEN_BACK, corrected_to, without_negated, without_signature
 from agents.procedures.counts import change_in, direction_in, wanted_in_all
+from agents.procedures.dates import LISTED_MONTHS, dates_in, months_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
 from tools.provenance import numbers_in, told_from
 
-MONTHS = "january february march april may june july august september october november december".split()
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
-
-_NEGATED = re.compile(
-    r"[,;]?\s*\b(?:and\s+)?(?:not|instead of|rather than)\s+(?:(?:the|an?|for|in|from|just|only)\s+)*"
-    r"[\w.#'@-]+(?:\s+one\b)?",
-    re.IGNORECASE,
-)
-_SIGNATURE = re.compile(
-    r"(\b(?i:thanks|thank you|thx|regards|cheers|sincerely|best|greetings|yours|wishes)\b[^.!?\n]{0,30}[.,!]?\s+)"
-    r"[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){0,2}\.?\s*$"
-)
-_LAST_LINES = re.compile(r"(?<=\S)\s*\n[ \t]*\n(?:[A-Z][\w'’.&-]*(?:[ \t,]+[A-Z&][\w'’.&-]*){0,3}[ \t]*(?:\n|$)){1,3}$")
-"""A block of names on lines of their own, after an empty line at the end of a letter."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +60,8 @@ def find(
     if candidates is not None:
         chosen = {"asked": asked, "today": today, "current": current}
         if current is not None:  # no end of a story changes what was settled before
-            text = _PERIOD.sub(" ", text)
-        if (rest := _PERIOD.sub(" ", text)) != text and months_in(rest, today):
+            text = PERIOD.sub(" ", text)
+        if (rest := PERIOD.sub(" ", text)) != text and months_in(rest, today):
             found = _candidate(slot, rest, candidates, **chosen)
             return found if isinstance(found, Found) else _candidate(slot, text, candidates, **chosen)
         return _candidate(slot, text, candidates, **chosen)
@@ -91,34 +80,6 @@ def find(
             return _free_text(text, asked)
 
 
-_MONTH = rf"(?:{'|'.join(f'{name}|{name[:3]}' for name in MONTHS)})(?:'?s)?"
-_LISTED_MONTHS = re.compile(
-    rf"\b{_MONTH}\b(?:(?:\s*(?:,|&|\+|/)\s*|\s+(?:and|plus|as well as)\s+)+"
-    rf"(?:(?:the|for|from|of|in|one|ones|invoices?|bills?|also|then)\s+)*{_MONTH}\b)+",
-    re.IGNORECASE,
-)
-_IN_ORDER = re.compile(
-    rf"\b{_MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
-    rf"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b|"
-    rf"\b{_MONTH},? (?:i|we|they) (?:did|do) (?:use|need|want|have)\b(?: it| that)?|"
-    rf"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b{_MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
-    r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)|"
-    r"(?:\b(?:i|we) (?:already |still |only )?have|\balready (?:has|have|got)|\b(?:has|have|got)) (?:already )?"
-    r"(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*"
-    rf"{_LISTED_MONTHS.pattern}|"
-    r"(?:^|(?<=[.!?;\n]))(?![^.!?;\n]*\b(?:please|pls|send|delete|remove|could|can|would)\b)"
-    r"[^.!?;\n]*\b(?:is|are) (?:all |both )?still (?:\w+ )?(?:used|needed|required|wanted|in use)\b[^.!?;\n]*",
-    re.IGNORECASE,
-)
-"""What is all right, in use, or in the writer's hands: the request is about something else."""
-_PERIOD = re.compile(
-    r"\b(?:from|since|until|till|up to|to|between|and) (?:the )?"
-    r"(?:\d{1,2}(?:st|nd|rd|th)?|end|middle|mid|start|beginning|early|late)(?: of)?[ -]"
-    rf"(?:{_MONTH}|this month|last month)\b|"
-    rf"\b(?:since|until|till) {_MONTH}\b",
-    re.IGNORECASE,
-)
-"""An end of the time in which something happened: it is no invoice's month where another month is named."""
 _BETWEEN = re.compile(
     r"\W*(?:(?:and|plus|also|as well as|the|both|then|of|for|from|in|invoices?|bills?|numbers?|no|nr|our|"
     r"buckets?|databases?|caches?|queues?|clusters?|gateways?|servers?|ones?)\W+)*",
@@ -141,7 +102,7 @@ def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]
         return values if len(items) == 2 else []
     text = without_negated(text)
     months = [item["issued_on"][:7] for item in items if isinstance(item.get("issued_on"), str)]
-    listed = months_in(" ".join(match[0] for match in _LISTED_MONTHS.finditer(text)), today)
+    listed = months_in(" ".join(match[0] for match in LISTED_MONTHS.finditer(text)), today)
     if len(set(months)) == len(items) and set(months) <= set(listed):
         return values
     low = _plain(text)
@@ -160,7 +121,7 @@ def _listed(names: set[str], low: str) -> bool:
 
 def in_all(text: str, before: int | None, *, opening: bool) -> int | None:
     """`wanted_in_all` of a message that may correct itself: "raise us to 20, sorry, 18"."""
-    for said in _TAKEN_BACK.split(text):
+    for said in TAKEN_BACK.split(text):
         before = wanted_in_all(without_negated(said) if before is not None else said, before, opening=opening)
     return before
 
@@ -224,38 +185,6 @@ def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: da
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value
     return changed
-
-
-def without_signature(text: str) -> str:
-    """The text less the writer's name at its end: it names nobody who is spoken of."""
-    return _LAST_LINES.sub("", _SIGNATURE.sub(r"\1", text))
-
-
-def without_negated(text: str) -> str:
-    """The text less what it rules out: "september, not october" becomes "september"."""
-    return _IN_ORDER.sub(" ", _NEGATED.sub(" ", text))
-
-
-_TAKEN_BACK = re.compile(
-    r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|wait|actually|scratch that|correction|"
-    r"make that|or rather)|(?:^|[.;!?\n])\s*(?:ah|oh|hm+|ach),? no|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))"
-    r"\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
-    re.IGNORECASE,
-)
-
-
-_MEANT = re.compile(
-    r"(?:^|[.,;:!?\n])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,]+)*([^.,;:!?\n]{2,40}?),? i (?:mean|meant)\s*"
-    r"(?=[.,;!?\n]|$)",
-    re.IGNORECASE,
-)
-
-
-def corrected_to(text: str) -> str:
-    """What the writer says instead of what they said first ("5 seats. Sorry, 4."); empty where they do not."""
-    if (meant := _MEANT.search(text)) is not None:
-        return meant[1].strip()
-    return _TAKEN_BACK.split(text)[-1].strip() if _TAKEN_BACK.search(text) else ""
 
 
 def _yes_no(slot: Slot, text: str) -> Found | None:
@@ -453,53 +382,6 @@ def _named_otherwise(words: list[str], text: str) -> bool:
     names = re.findall(r"(?<![.!?\n] )(?<!^)\b([A-Z][\w'’-]+) ([A-Z][\w'’-]+)\b", text)
     same = [(first.lower() in words, last.lower() in words) for first, last in names]
     return any(one != other for one, other in same) and (True, True) not in same and len(words) > 1
-
-
-def months_in(text: str, today: date) -> list[str]:
-    """Months named in a text as ``YYYY-MM``: ISO, names (the latest such month not in the future), "last month"."""
-    low = text.lower()
-    found = re.findall(r"\b(\d{4}-(?:0[1-9]|1[0-2]))\b", low)
-    for number, name in enumerate(MONTHS, 1):
-        short = (
-            rf"\b(?:{name}|{name[:3]})\b"
-            if name != "may"
-            else r"\b(?:in|of|for|from) may\b|\bmay('s)? (?:invoice|bill|\d{4})|"
-            r"\bis may\b(?=\W*(?:$|[.,;!?]))|^\W*may\b(?=\W*(?:$|,|\d))"
-        )
-        if match := re.search(short + r"(?:\s+(\d{4}))?", low):
-            year = int(match[match.lastindex]) if match.lastindex and (match[match.lastindex] or "").isdigit() else 0
-            found.append(f"{year or (today.year if number <= today.month else today.year - 1)}-{number:02d}")
-    if re.search(r"\b(last|previous|past) month", low):
-        year, month = (today.year, today.month - 1) if today.month > 1 else (today.year - 1, 12)
-        found.append(f"{year}-{month:02d}")
-    if re.search(r"\b(this|current) month", low):
-        found.append(f"{today.year}-{today.month:02d}")
-    return list(dict.fromkeys(found))
-
-
-def dates_in(text: str, today: date) -> set[date]:
-    """Days named in a text: ISO dates, "3 November", "November 3rd", "3.11."."""
-    low = text.lower()
-    found = set()
-    for match in re.finditer(r"\b(\d{4})-(\d{2})-(\d{2})\b", low):
-        found |= _day(int(match[1]), int(match[2]), int(match[3]))
-    names = "|".join(f"{name}|{name[:3]}" for name in MONTHS)
-    for match in re.finditer(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({names})\b", low):
-        found |= _day(today.year, _month_number(match[2]), int(match[1]))
-    for match in re.finditer(rf"\b({names})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b", low):
-        found |= _day(today.year, _month_number(match[1]), int(match[2]))
-    return found
-
-
-def _month_number(name: str) -> int:
-    return next(number for number, month in enumerate(MONTHS, 1) if month.startswith(name[:3]))
-
-
-def _day(year: int, month: int, day: int) -> set[date]:
-    try:
-        return {date(year, month, day)}
-    except ValueError:
-        return set()
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,70 @@
+"""What a customer says beside what they ask for: what is ruled out or in order, a signature, words taken back."""
+
+import re
+
+from agents.procedures.dates import LISTED_MONTHS, MONTH
+
+_NEGATED = re.compile(
+    r"[,;]?\s*\b(?:and\s+)?(?:not|instead of|rather than)\s+(?:(?:the|an?|for|in|from|just|only)\s+)*"
+    r"[\w.#'@-]+(?:\s+one\b)?",
+    re.IGNORECASE,
+)
+_SIGNATURE = re.compile(
+    r"(\b(?i:thanks|thank you|thx|regards|cheers|sincerely|best|greetings|yours|wishes)\b[^.!?\n]{0,30}[.,!]?\s+)"
+    r"[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){0,2}\.?\s*$"
+)
+_LAST_LINES = re.compile(r"(?<=\S)\s*\n[ \t]*\n(?:[A-Z][\w'’.&-]*(?:[ \t,]+[A-Z&][\w'’.&-]*){0,3}[ \t]*(?:\n|$)){1,3}$")
+"""A block of names on lines of their own, after an empty line at the end of a letter."""
+_NOT_ASKING = "".join(rf"(?<!\b{word} )" for word in ("can", "could", "may", "might", "shall", "should", "must", "if"))
+_IN_ORDER = re.compile(
+    rf"\b{MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
+    rf"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b|"
+    rf"\b{MONTH},? (?:i|we|they) (?:did|do) (?:use|need|want|have)\b(?: it| that)?|"
+    rf"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b{MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
+    r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)|"
+    rf"(?:{_NOT_ASKING}\b(?:i|we|they) (?:still |only )?(?:have|got)|\balready (?:has|have|got)|\bhas) (?:already )?"
+    r"(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*"
+    rf"{LISTED_MONTHS.pattern}|"
+    r"(?:^|(?<=[.!?;\n]))(?![^.!?;\n]*\b(?:please|pls|send|delete|remove|could|can|would)\b)"
+    r"[^.!?;\n]*\b(?:is|are) (?:all |both )?still (?:\w+ )?(?:used|needed|required|wanted|in use)\b[^.!?;\n]*",
+    re.IGNORECASE,
+)
+"""What is all right, in use, or in the writer's hands: the request is about something else."""
+PERIOD = re.compile(
+    r"\b(?:from|since|until|till|up to|to|between|and) (?:the )?"
+    r"(?:\d{1,2}(?:st|nd|rd|th)?|end|middle|mid|start|beginning|early|late)(?: of)?[ -]"
+    rf"(?:{MONTH}|this month|last month)\b|"
+    rf"\b(?:since|until|till) {MONTH}\b",
+    re.IGNORECASE,
+)
+"""An end of the time in which something happened: it is no invoice's month where another month is named."""
+
+
+def without_signature(text: str) -> str:
+    """The text less the writer's name at its end: it names nobody who is spoken of."""
+    return _LAST_LINES.sub("", _SIGNATURE.sub(r"\1", text))
+
+
+def without_negated(text: str) -> str:
+    """The text less what it rules out: "september, not october" becomes "september"."""
+    return _IN_ORDER.sub(" ", _NEGATED.sub(" ", text))
+
+
+TAKEN_BACK = re.compile(
+    r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|wait|actually|scratch that|correction|"
+    r"make that|or rather)|(?:^|[.;!?\n])\s*(?:ah|oh|hm+|ach),? no|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))"
+    r"\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
+    re.IGNORECASE,
+)
+_MEANT = re.compile(
+    r"(?:^|[.,;:!?\n])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,]+)*([^.,;:!?\n]{2,40}?),? i (?:mean|meant)\s*"
+    r"(?=[.,;!?\n]|$)",
+    re.IGNORECASE,
+)
+
+
+def corrected_to(text: str) -> str:
+    """What the writer says instead of what they said first ("5 seats. Sorry, 4."); empty where they do not."""
+    if (meant := _MEANT.search(text)) is not None:
+        return meant[1].strip()
+    return TAKEN_BACK.split(text)[-1].strip() if TAKEN_BACK.search(text) else ""
