@@ -6,6 +6,8 @@ Strict on purpose. A yes with a condition, a changed figure or a question is no 
 import re
 from typing import Literal
 
+from agents.triage.phrasing import asks
+
 Answer = Literal["yes", "no", "other"]
 
 _YES = re.compile(
@@ -113,8 +115,8 @@ def drops_request(text: str) -> bool:
     said = text.strip().replace("’", "'")
     if _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= DROP_WORDS):
         return True
-    last = [sentence for sentence in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", sentence)][-1:]
-    return any(_DROP.match(sentence) is not None and len(sentence.split()) <= DROP_WORDS for sentence in last)
+    *before, last = [s for s in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", s)] or [""]
+    return _DROP.match(last) is not None and len(last.split()) <= DROP_WORDS and not any(map(asks, before))
 
 
 _PAUSES = re.compile(r"\b(wait|hold (on|off)|not (now|yet))\b", re.IGNORECASE)

@@ -19,7 +19,7 @@ _NOT_ASKING = "".join(rf"(?<!\b{word} )" for word in ("can", "could", "may", "mi
 _IN_ORDER = re.compile(
     rf"\b{MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
     rf"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b|"
-    rf"\b{MONTH},? (?:i|we|they) (?:did|do) (?:use|need|want|have)\b(?: it| that)?|"
+    rf"\b{MONTH},? (?:i|we|they) (?:did use|do use|did need|did have)\b(?: it| that)?|"
     rf"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b{MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
     r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)|"
     rf"(?:{_NOT_ASKING}\b(?:i|we|they) (?:still |only )?(?:have|got)|\balready (?:has|have|got)|\bhas) (?:already )?"

@@ -56,7 +56,8 @@ _RULED_OUT = re.compile(
 """Clauses that say what shall not be done."""
 
 _NOT_MEANT = re.compile(
-    r"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b(?:(?:is|are|was|were) not|isn't|aren't|wasn't|weren't) "
+    r"(?:^|(?<=[.!?;\n]))(?![^.!?;\n]*\b(?:please|refund|cancel|delete|remove|back|instead)\b)"
+    r"[^.!?;\n]*\b(?:(?:is|are|was|were) not|isn't|aren't|wasn't|weren't) "
     r"(?:what|the (?:one|ones|thing|kind)) (?:\w+ ){1,3}?(?:mean|want|need|ask|look|request)\w*[^.!?;\n]*[.!?;]?|"
     r"\b(?:i|we)(?:'ve| have)(?: got)? (?:(?:the|all|our|my|every|your|those) )*(?:receipts?|invoices?|bills?|"
     r"copies|copy|papers?|pdfs?)\b[^.!?;\n]*"
