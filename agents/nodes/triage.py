@@ -161,8 +161,10 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
-    small_talk = all(intent in library.topics.small_talk for intent, _ in chosen.intents)
-    if (chosen.kind != "start" or small_talk) and chosen.kind != "continue" and frame.last is not None:
+    asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
+        chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents)
+    )
+    if asks_for_nothing_new and frame.last is not None:
         last = frame.last
         if len(turn.text.split()) <= SHORT and revisions(library.get(last.name), last, turn.text, today):
             return Route("resume")

@@ -16,20 +16,29 @@ _SIGNATURE = re.compile(
 _LAST_LINES = re.compile(r"(?<=\S)\s*\n[ \t]*\n(?:[A-Z][\w'’.&-]*(?:[ \t,]+[A-Z&][\w'’.&-]*){0,3}[ \t]*(?:\n|$)){1,3}$")
 """A block of names on lines of their own, after an empty line at the end of a letter."""
 _NOT_ASKING = "".join(rf"(?<!\b{word} )" for word in ("can", "could", "may", "might", "shall", "should", "must", "if"))
-_IN_ORDER = re.compile(
-    rf"\b{MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
-    rf"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b|"
-    rf"\b{MONTH},? (?:i|we|they) (?:did use|do use|did need|did have)\b(?: it| that)?|"
-    rf"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\b{MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
-    r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)|"
-    rf"(?:{_NOT_ASKING}\b(?:i|we|they) (?:still |only )?(?:have|got)|\balready (?:has|have|got)|\bhas) (?:already )?"
-    r"(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*"
-    rf"{LISTED_MONTHS.pattern}|"
-    r"(?:^|(?<=[.!?;\n]))(?![^.!?;\n]*\b(?:please|pls|send|delete|remove|could|can|would)\b)"
-    r"[^.!?;\n]*\b(?:is|are) (?:all |both )?still (?:\w+ )?(?:used|needed|required|wanted|in use)\b[^.!?;\n]*",
+"""No such word stands before it: "could we have" asks for what "we have" says is there."""
+_SENTENCE = r"(?:^|(?<=[.!?;\n]))"
+_BESIDE = re.compile(
+    "|".join(
+        (
+            # a month that is all right
+            rf"\b{MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
+            r"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b",
+            rf"\b{MONTH},? (?:i|we|they) (?:did use|do use|did need|did have)\b(?: it| that)?",
+            # a month that shall be left alone
+            rf"{_SENTENCE}[^.!?;\n]*\b{MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
+            r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)",
+            # months whose papers somebody has
+            rf"(?:{_NOT_ASKING}\b(?:i|we|they) (?:still |only )?(?:have|got)|\balready (?:has|have|got)|\bhas) "
+            rf"(?:already )?(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*{LISTED_MONTHS.pattern}",
+            # what is in use
+            rf"{_SENTENCE}(?![^.!?;\n]*\b(?:please|pls|send|delete|remove|could|can|would)\b)[^.!?;\n]*"
+            r"\b(?:is|are) (?:all |both )?still (?:\w+ )?(?:used|needed|required|wanted|in use)\b[^.!?;\n]*",
+        )
+    ),
     re.IGNORECASE,
 )
-"""What is all right, in use, or in the writer's hands: the request is about something else."""
+"""What is spoken of and not meant: the request is about something else."""
 PERIOD = re.compile(
     r"\b(?:from|since|until|till|up to|to|between|and) (?:the )?"
     r"(?:\d{1,2}(?:st|nd|rd|th)?|end|middle|mid|start|beginning|early|late)(?: of)?[ -]"
@@ -46,8 +55,8 @@ def without_signature(text: str) -> str:
 
 
 def without_negated(text: str) -> str:
-    """The text less what it rules out: "september, not october" becomes "september"."""
-    return _IN_ORDER.sub(" ", _NEGATED.sub(" ", text))
+    """The text less what it rules out ("september, not october" becomes "september") or says is all right."""
+    return _BESIDE.sub(" ", _NEGATED.sub(" ", text))
 
 
 TAKEN_BACK = re.compile(

@@ -40,8 +40,7 @@ _TOTALS = _patterns(
     r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>[^!?\d]{0,25}[.,;] "
     r"(?:please |pls |so |now )?make (?:it|that|them) <N>",
     r"\bonly <N> (?:of us|left|remain|log in|work|are)\b",
-    r"<M>\b[^.!?\d]{0,40}"
-    r"\b(?:are|we're|were) (?:only|just) <N>",
+    r"<M>\b[^.!?\d]{0,40}\b(?:are|we're|were) (?:only|just) <N>",
 )
 _ENOUGH = _patterns(
     r"\b(?:fine|okay|ok|happy|do|manage|live|get by|get along|be) with (?:only |just )?<N>",

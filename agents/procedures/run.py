@@ -40,6 +40,18 @@ MEANT = 0.2
 RELEVANT = 0.5
 """Retrieval relevance from which a passage may be quoted as an answer."""
 
+_COURTESY = (
+    r"(?:(?:yes|well|oh|actually|please|pls|thanks|thank you|of them|of these|of those|it'?s|i mean|i need)[\s,.!]*)*"
+)
+_ALL_OF_THEM = {
+    count: re.compile(rf"{_COURTESY}(?:all|{said})[\s,.!]*{_COURTESY}")
+    for count, said in (
+        (2, r"both|1\s*(?:,|and|&|\+)\s*2|the first and the second(?: one)?"),
+        (3, r"all three|1\s*,\s*2\s*(?:, and|,|and|&|\+)\s*3"),
+    )
+}
+"""By how many matters were named, the answers that mean all of them."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -89,19 +101,6 @@ def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> l
         if title & set(re.findall(r"\w{4,}", low)):
             return [intent]
     return []
-
-
-_COURTESY = (
-    r"(?:(?:yes|well|oh|actually|please|pls|thanks|thank you|of them|of these|of those|it'?s|i mean|i need)[\s,.!]*)*"
-)
-_ALL_OF_THEM = {
-    count: re.compile(rf"{_COURTESY}(?:all|{said})[\s,.!]*{_COURTESY}")
-    for count, said in (
-        (2, r"both|1\s*(?:,|and|&|\+)\s*2|the first and the second(?: one)?"),
-        (3, r"all three|1\s*,\s*2\s*(?:, and|,|and|&|\+)\s*3"),
-    )
-}
-"""By how many matters were named, the answers that mean all of them."""
 
 
 def topics_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], library: ProcedureLibrary) -> list[str]:

@@ -140,6 +140,14 @@ async def test_two_invoices_named_in_one_message_are_both_sent(runtime: Runtime)
     assert len(set(sent)) == 2
 
 
+async def test_thanks_with_another_number_goes_on_with_the_matter(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    refused = await talk.say("take off 40 seats please")
+    assert "cannot remove that many" in refused["reply"]
+    offered = await talk.say("ah ok thanks. then just the two that are free")
+    assert "2 seats" in offered["reply"], offered
+
+
 async def test_however_many_invoices_are_named_all_are_sent(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_008")
     turn = await talk.say("please send me the invoices for august, september, october and november")
