@@ -39,6 +39,8 @@ MEANT = 0.2
 """Probability from which an answer that names none of the matters asked about is taken for one of them all the same."""
 RELEVANT = 0.5
 """Retrieval relevance from which a passage may be quoted as an answer."""
+NEAR = 0.25
+"""Retrieval relevance from which a passage may be shown as what comes nearest, if nothing is relevant."""
 
 _COURTESY = (
     r"(?:(?:yes|well|oh|actually|please|pls|thanks|thank you|of them|of these|of those|it'?s|i mean|i need)[\s,.!]*)*"
@@ -428,7 +430,8 @@ class ProcedureRun:
         raise _Stop(Speech(self._text(), "question"))
 
     def _answer(self, procedure: Procedure, question: str) -> None:
-        quoted = quote(question, self.brief.passages) if self.brief.relevance >= RELEVANT else None
+        nearest = quote(question, self.brief.passages) if self.brief.relevance >= NEAR else None
+        quoted = nearest if self.brief.relevance >= RELEVANT else None
         if quoted is None and self.frame.pending:
             self.spoken.append(self._system("system_nothing_found_beside"))
             return
@@ -437,7 +440,10 @@ class ProcedureRun:
             self.frame.stack.pop()
             if self.frame.failed_turns >= 2:
                 raise _Stop(self._hand_over(procedure.queue, "nothing in the knowledge base answers the question"))
-            raise _Stop(Speech(self._system("system_nothing_found"), "question"))
+            if nearest is None:
+                raise _Stop(Speech(self._system("system_nothing_found"), "question"))
+            unsure = self._system("system_nearest_found", quoted=nearest.text)
+            raise _Stop(Speech(unsure, "question", citations=(nearest.document_id,)))
         self.spoken.append(quoted.text)
         self.citations.append(quoted.document_id)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from talking import Talk
 
+from agents.knowledge.passage import Passage
 from agents.triage.classifier import IntentPrediction
 from app.runtime import Runtime, Shared, running
 from app.settings import Settings
@@ -17,6 +18,7 @@ from records.knowledge import RolloutStage
 SEATS = "we are one place short, add 1 seat"
 EITHER = "something about the 2 places"
 PAPERS = "something with every bill in one file"
+HOW = "which ways to pay are there?"
 INVOICE = "send me the invoice of last month"
 BOTH = f"{INVOICE}. {SEATS}"
 NOTHING = {"thanks": 0.01}
@@ -46,12 +48,16 @@ class KnownMeanings:
         return IntentPrediction(intent, probability, ranking, 0.02, probability)
 
 
-class NothingKnown:
-    """Stands in for the knowledge index, so that no passage happens to hold what a template says."""
+class Known:
+    """Stands in for the knowledge index: finds the same whatever is asked. Without passages, none happens to hold what
+    a template says."""
+
+    def __init__(self, relevance: float = 0.0, *passages: Passage) -> None:
+        self.found = SimpleNamespace(passages=passages, relevance=relevance)
 
     async def search_async(self, _query: str, _audiences: frozenset[str]) -> Any:
-        """No passage."""
-        return SimpleNamespace(passages=(), relevance=0.0)
+        """What it holds."""
+        return self.found
 
 
 @pytest.fixture
@@ -59,8 +65,10 @@ async def start(settings: Settings, shared: Shared) -> AsyncIterator[Callable[..
     """A service that understands messages as the table says; keywords are the stages of matters."""
     async with AsyncExitStack() as stack:
 
-        async def started(meant: dict[str, dict[str, float]] = MEANT, **stages: str) -> Talk:
-            known = replace(shared, classifier=KnownMeanings(meant), knowledge=NothingKnown())
+        async def started(
+            meant: dict[str, dict[str, float]] = MEANT, knowledge: Known | None = None, **stages: str
+        ) -> Talk:
+            known = replace(shared, classifier=KnownMeanings(meant), knowledge=knowledge or Known())
             runtime: Runtime = await stack.enter_async_context(running(settings, shared=known, background=False))
             async with runtime.services.database.write() as session:
                 now = runtime.services.clock()
@@ -111,3 +119,26 @@ async def test_the_reply_on_a_matter_that_was_chosen_may_say_what_its_template_s
     assert "1. Send a copy of an invoice" in (await talk.say(PAPERS))["reply"]
     sent = await talk.say("1")
     assert (sent["disposition"], "SHA-256" in sent["reply"]) == ("resolved", True)
+
+
+@pytest.mark.parametrize(
+    ("relevance", "said"),
+    [(0.1, "I found nothing"), (0.3, "comes nearest in our documentation"), (0.7, "Cards and transfers.")],
+)
+async def test_an_answer_is_as_sure_as_what_was_found_is_relevant(
+    start: Callable[..., Any], relevance: float, said: str
+) -> None:
+    passage = Passage("knowledge/payments", "Payments", "", "Cards and transfers.", 1.0, 1.0, 1.0)
+    talk = await start({HOW: {"knowledge_question": 0.99}}, Known(relevance, passage))
+    answered = await talk.say(HOW)
+    assert said in answered["reply"]
+    assert ("Cards and transfers." in answered["reply"]) == (relevance > 0.2)
+    assert answered["disposition"] == ("resolved" if relevance > 0.5 else "awaiting_customer")
+
+
+async def test_who_finds_only_what_comes_near_twice_is_given_a_person(start: Callable[..., Any]) -> None:
+    passage = Passage("knowledge/payments", "Payments", "", "Cards and transfers.", 1.0, 1.0, 1.0)
+    again = "and with cheques?"
+    talk = await start({text: {"knowledge_question": 0.99} for text in (HOW, again)}, Known(0.3, passage))
+    await talk.say(HOW)
+    assert (await talk.say(again))["disposition"] == "escalated"
