@@ -25,8 +25,8 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _TAKES_BACK = (
-    r"never ?mind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+)|leave it|(?:i )?changed my mind|"
-    r"don'?t bother|drop it|no longer needed"
+    r"never ?mind|nvm|nevermind|scrap (?:that|it)|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+)|"
+    r"leave it|(?:i )?changed my mind|don'?t bother|drop it|no longer needed"
 )
 _REFUSAL = re.compile(
     rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"
@@ -100,8 +100,9 @@ _DROP = re.compile(
     r"cancel (this|that|the request|my request))\b",
     re.IGNORECASE,
 )
+_SIGH = re.compile(r"^(?:(?:lol|haha|oh|ah|ok|okay|sorry|hm+|well|hi|hey|actually|um|uh)\W+)*", re.IGNORECASE)
 DROP_WORDS = 12
-"""Words up to which a message, or the last sentence of one that begins so, takes a request back."""
+"""Words up to which a message, or the first or last sentence of one that begins so, takes a request back."""
 _NEEDLESS = re.compile(
     r"(?:(?:hi|hey|hello|sorry|ok|okay|actually|all good|update|oh)\W+)*"
     r"(?:there(?:'s| is) )?no (?:longer any )?need (?:any ?more )?"
@@ -115,7 +116,10 @@ def drops_request(text: str) -> bool:
     said = text.strip().replace("’", "'")
     if _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= DROP_WORDS):
         return True
-    *before, last = [s for s in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", s)] or [""]
+    first, *after = sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", s)] or [""]
+    if _DROP.match(_SIGH.sub("", first)) is not None and len(first.split()) <= DROP_WORDS and not any(map(asks, after)):
+        return True
+    *before, last = sentences
     return _DROP.match(last) is not None and len(last.split()) <= DROP_WORDS and not any(map(asks, before))
 
 

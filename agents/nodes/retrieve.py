@@ -9,6 +9,7 @@ from agents.knowledge.passage import Passage
 from agents.nodes.triage import FEW_WORDS
 from agents.procedures.run import RELEVANT
 from agents.state import TurnState
+from agents.triage.phrasing import questions_in
 from agents.turn import TurnContext
 
 
@@ -57,14 +58,16 @@ async def _first_relevant(turn: TurnContext, audiences: frozenset[str]) -> tuple
 
 
 def _queries(turn: TurnContext) -> list[str]:
-    """The customer's question with what it leans on, on its own, and as one about the matter under way."""
+    """The customer's question with what it leans on, on its own, without the story around it, and as one about the
+    matter under way."""
     question = _question(turn)
     start = turn.start
     before = [m for m in start.messages if m.role == "customer" and m.episode_id == start.turn.episode_id]
     earlier = [m.text for m in before if m.turn_id != start.turn.id]
     matter = _matter(turn)
     about = [f"{matter}: {question}"] if matter else []
-    return list(dict.fromkeys([standalone(question, earlier), question, *about]))
+    alone = [asked for asked in [" ".join(questions_in(question))] if asked]
+    return list(dict.fromkeys([standalone(question, earlier), question, *alone, *about]))
 
 
 def _question(turn: TurnContext) -> str:

@@ -17,7 +17,7 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of, topics_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.phrasing import merely_states
+from agents.triage.phrasing import merely_states, thanks_only
 from agents.triage.route import (
     ACT,
     OUT_OF_SCOPE,
@@ -36,6 +36,8 @@ SURE = 0.9
 """While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
 UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
+FOR_PEOPLE = 0.5
+"""Probability from which a message is about something that people see to, whichever of these matters it is."""
 HINTED = 0.1
 """What the whole message must give a matter for people that one of its sentences states clearly."""
 BESIDE = 0.25
@@ -106,12 +108,19 @@ async def _read(turn: TurnContext, odds: dict[str, float]) -> Reading:
     reading = await Reading.of(turn.text, services.classify, odds)
     if not frame.failed_turns or frame.active is not None or len(turn.text.split()) <= FEW_WORDS:
         return reading
-    waiting = {message.id for message in turn.start.waiting}
-    before = [m.text for m in turn.start.messages if m.role == Role.CUSTOMER and m.id not in waiting]
-    if not before or _says_what(reading, turn):
+    before = _not_understood(turn)
+    if not before or _says_what(reading, turn) or thanks_only(turn.text):
         return reading
     joined = await Reading.of(f"{before[-1]}\n{turn.text}", services.classify, odds)
     return joined if _says_what(joined, turn) else reading
+
+
+def _not_understood(turn: TurnContext) -> list[str]:
+    """What the customer wrote before this, in a list, where it was not understood; else an empty one."""
+    if not turn.frame.failed_turns or turn.frame.active is not None:
+        return []
+    waiting = {message.id for message in turn.start.waiting}
+    return [m.text for m in turn.start.messages if m.role == Role.CUSTOMER and m.id not in waiting][-1:]
 
 
 def _says_what(reading: Reading, turn: TurnContext) -> bool:
@@ -161,6 +170,9 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
+    small = [intent for intent, _ in guess.ranking if intent in library.topics.small_talk]
+    if chosen.kind in ("clarify", "out_of_scope") and small and not frame.clarifying and thanks_only(turn.text):
+        chosen = Route("start", ((small[0], turn.text),))
     asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
         chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents)
     )
@@ -223,11 +235,13 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
     people = turn.services.escalation.intents
     known = {p.intent for p in turn.services.library.procedures.values()} | set(people)
     probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
+    for_people = sum(p for intent, p in guess.ranking if intent in people)
+    if for_people >= FOR_PEOPLE and (likeliest := max(people, key=lambda intent: probabilities[intent])):
+        probabilities[likeliest] = for_people
     unclear = guess.best[1] < ACT  # then one clear sentence is enough
     for intent, p in (part.best for part in parts if unclear and part.out_of_scope < OUT_OF_SCOPE):
         if intent in people and p >= SECOND and probabilities[intent] >= max(HINTED, BESIDE * guess.best[1]):
             probabilities[intent] = max(probabilities[intent], p)
-    text = turn.text
     customer = {
         "plan": "",
         "yearly_value_minor": 0,
@@ -238,7 +252,7 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
     }
     return {
         "intents": probabilities,
-        "signals": turn.services.escalation.signals_in(text),
+        "signals": turn.services.escalation.signals_in(" ".join((*_not_understood(turn), turn.text))),
         "customer": customer,
         "conversation": {
             "failed_turns": turn.frame.failed_turns,
@@ -246,8 +260,8 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
             "declined_offers": turn.frame.declined_offers,
             "answering": _answers_question(turn),
         },
-        "sentiment": sentiment(text),
-        "urgency": urgency(text),
+        "sentiment": sentiment(turn.text),
+        "urgency": urgency(turn.text),
         "out_of_scope": guess.out_of_scope,
     }
 

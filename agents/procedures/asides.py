@@ -27,7 +27,7 @@ _BESIDE = re.compile(
             rf"\b{MONTH},? (?:i|we|they) (?:did use|do use|did need|did have)\b(?: it| that)?",
             # a month that shall be left alone
             rf"{_SENTENCE}[^.!?;\n]*\b{MONTH}\b[^.!?;\n]*\bleave (?:that|it|this|those)(?: ones?)?"
-            r"(?: alone| be| as (?:it is|they are))?\s*(?=[.!?;\n]|$)",
+            r"(?: alone| be| as (?:it |they )?(?:is|are))?\s*(?=[.!?;\n]|$)",
             # months whose papers somebody has
             rf"(?:{_NOT_ASKING}\b(?:i|we|they) (?:still |only )?(?:have|got)|\balready (?:has|have|got)|\bhas) "
             rf"(?:already )?(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*{LISTED_MONTHS.pattern}",
@@ -47,6 +47,43 @@ PERIOD = re.compile(
     re.IGNORECASE,
 )
 """An end of the time in which something happened: it is no invoice's month where another month is named."""
+
+
+_NOTHING_SPARED = (
+    "please|pls|and|or|but|can|could|would|will|must|should|shall|go|goes|delete|remove|take|drop|kill|cancel|refund|"
+    "return|send|give|change|make|set|unlock|reset|restore|me|us|you|an eye|track|in mind|to|who|which|that|"
+    "everything|everyone|anything|other|others|rest"
+)
+_SPARED_NAME = rf"(?:(?!(?:{_NOTHING_SPARED})\b)[\w.'@-]+ ){{0,2}}(?!(?:{_NOTHING_SPARED})\b)[\w.'@-]+"
+_SPARED_NAMES = rf"{_SPARED_NAME}(?:(?:\s*,\s*(?:and |or )?|\s+(?:and|or|&)\s+){_SPARED_NAME})*"
+_OTHERS = r"(?:the |all |all the )?(?:others?|other ones?|other two|rest)"
+_AS_BEFORE = (
+    r"(?!\s+(?:\w+ing|locked|blocked|down|out|unpaid|open|"
+    r"broken|suspended|stuck|wrong|without|unable|in the (?:room|office))\b)"
+)
+_SPARED = re.compile(
+    "|".join(
+        (
+            # "A, B and the cache must stay", "the other one keeps what he has"
+            rf"(?:(?<=[.,;:!?\n(])|^|\b(?:but|while|and)\b)\s*(?:for )?(?:{_SPARED_NAMES}|{_OTHERS}),? "
+            r"(?:(?:must|should|shall|can|may|has to|have to|needs? to|will|is to|are to)\s+)?(?:both |all )?"
+            r"(?:(?:stays?|remains?|keeps? (?:what|all|everything|(?:his|her|their|the same) (?:role|rights))|be kept|"
+            r"be left|(?:is|are) (?:untouched|to stay|not (?:affected|concerned|meant)))\b"
+            rf"{_AS_BEFORE}|not (?:go|be (?:touched|deleted|removed|changed))\b)[^.,;!?\n]*",
+            # "keep A and B", "don't touch the cache", "leave A alone"
+            rf"\b(?:keep|leave|spare|(?:do not|don't|dont|not|never) touch|hands off) "
+            rf"(?!\w+ing\b)(?:{_SPARED_NAMES}|{_OTHERS})"
+            rf"(?: (?:alone|be|as (?:it|they|is)|untouched|out of (?:it|this))\b)?",
+        )
+    ),
+    re.IGNORECASE,
+)
+"""Records that shall stay as they are, beside the one that is meant."""
+
+
+def without_spared(text: str) -> str:
+    """The text less the records that shall stay as they are ("delete A, B must stay" becomes "delete A,")."""
+    return _SPARED.sub(" ", text.replace("’", "'"))
 
 
 def without_signature(text: str) -> str:

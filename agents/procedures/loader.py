@@ -35,6 +35,7 @@ class _SlotForm(BaseModel):
     unanswered: str | None = None
     total: str | None = None
     optional: bool = False
+    when_many: dict[str, str] = {}
 
 
 class _StepForm(BaseModel):
@@ -102,6 +103,12 @@ class _Reader:
     def read(self) -> Procedure:
         form, guidance = self._form()
         slots = {name: self._slot(name, slot) for name, slot in form.slots.items()}
+        for name, slot in slots.items():
+            for other, value in slot.when_many.items():
+                if other not in slots or value not in slots[other].choices:
+                    known = ", ".join(f"{n}: {v}" for n, s in slots.items() for v in s.choices)
+                    problem = f"there is no choice {other}: {value}; there are {known or 'no choices'}"
+                    raise self.fail(("slots", name, "when_many"), problem)
         steps = [self._step(index, step, slots) for index, step in enumerate(form.steps)]
         self._check_flow(steps)
         return Procedure(
@@ -188,6 +195,7 @@ class _Reader:
             unanswered=self._expression(form.unanswered, (*place, "unanswered")) if form.unanswered else None,
             total=self._expression(form.total, (*place, "total")) if form.total is not None else None,
             optional=form.optional,
+            when_many=form.when_many,
         )
 
     def _step(self, index: int, form: _StepForm, slots: dict[str, Slot]) -> Step:

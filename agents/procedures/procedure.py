@@ -50,6 +50,8 @@ class Slot:
     total: Expression | None = None
     """Over `total`, the number that the customer wants in all: the value that follows from it."""
     optional: bool = False
+    when_many: dict[str, str] = field(default_factory=dict)
+    """Values that other slots take where more than `run.MOST_EACH` records are named for this one."""
 
 
 @dataclass(frozen=True)

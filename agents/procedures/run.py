@@ -33,6 +33,8 @@ from agents.procedures.slots import (
 MAX_ASKED = 2
 MOST_NAMED = 3
 """So many matters at most are named to a customer who is asked which one they mean."""
+MOST_EACH = 2
+"""So many records at most are gone through one by one where the procedure says what more of them mean."""
 SURE = 0.6
 """Probability of an intent below which its first question is the only one: then a person, not a guess."""
 MEANT = 0.2
@@ -143,7 +145,7 @@ class ProcedureRun:
             while self.frame.active is not None:
                 try:
                     yield from self._continue()
-                except _TopicChange:
+                except (_TopicChange, _StartOver):
                     continue
                 self._next_matter()
         except _Stop as stop:
@@ -360,6 +362,10 @@ class ProcedureRun:
                 narrower = find(slot, clause, candidates, asked=asked, today=self.today)
                 found = narrower if isinstance(narrower, Found) else found
             if isinstance(found, Several) and (each := all_named(slot, found, text, self.today)):
+                if len(each) > MOST_EACH and not slot.when_many.items() <= active.slots.items():
+                    active.slots |= slot.when_many
+                    active.position, active.waiting_for = 0, None
+                    raise _StartOver
                 self._do_each(active, each[1:])
                 found = Found(each[0])
             if isinstance(found, Found):
@@ -486,6 +492,10 @@ class ProcedureRun:
 
     def _text(self) -> str:
         return "\n\n".join(part for part in self.spoken if part)
+
+
+class _StartOver(Exception):
+    """The procedure goes through its steps again, with what it now knows."""
 
 
 class _TopicChange(Exception):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -11,12 +12,19 @@ from rapidfuzz import fuzz
 
 from agents.consent import read_answer
 from agents.frame import ActiveProcedure
-from agents.procedures.asides import PERIOD, TAKEN_BACK, corrected_to, without_negated, without_signature
+from agents.procedures.asides import (
+    PERIOD,
+    TAKEN_BACK,
+    corrected_to,
+    without_negated,
+    without_signature,
+    without_spared,
+)
 from agents.procedures.counts import change_in, direction_in, wanted_in_all
 from agents.procedures.dates import LISTED_MONTHS, dates_in, months_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
-from tools.provenance import numbers_in, told_from
+from tools.provenance import NUMBER_WORDS, numbers_in, told_from
 
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 
@@ -58,6 +66,7 @@ def find(
     if candidates is not None or slot.type in ("count", "month"):
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
+        text = without_spared(text)
         chosen = {"asked": asked, "today": today, "current": current}
         if current is not None:  # no end of a story changes what was settled before
             text = PERIOD.sub(" ", text)
@@ -100,7 +109,7 @@ def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]
     values = [identity(slot, item) for item in items]
     if re.search(r"\bboth\b", text, re.IGNORECASE):
         return values if len(items) == 2 else []
-    text = without_negated(text)
+    text = without_spared(without_negated(text))
     months = [item["issued_on"][:7] for item in items if isinstance(item.get("issued_on"), str)]
     listed = months_in(" ".join(match[0] for match in LISTED_MONTHS.finditer(text)), today)
     if len(set(months)) == len(items) and set(months) <= set(listed):
@@ -208,15 +217,24 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
     hits = [
         (
             not any(begin < hit.start() < end for begin, end in reasons),
-            re.search(rf"\b(?:to|into|as) (?:be )?(?:an? |the )?{re.escape(said)}(?!\w)", low) is not None,
+            re.search(r"\b(?:to|into|as) (?:be )?(?:an? |the )?$", low[: hit.start()]) is not None,
             len(said),
             value,
         )
         for value, phrases in slot.choices.items()
         for said in map(_plain, phrases)
-        for hit in re.finditer(rf"(?<!\w){re.escape(said)}(?!\w)", low)
+        for hit in _said(said).finditer(low)
     ]
     return Found(max(hits)[3]) if hits else None
+
+
+_NUMBER = rf"(?:\d{{1,4}}|{'|'.join(word for word in NUMBER_WORDS if word not in ('a', 'an', 'another', 'zero'))})"
+
+
+@lru_cache(maxsize=4096)
+def _said(phrase: str) -> re.Pattern[str]:
+    """The pattern of a choice's phrase; "{n}" in it stands for a number."""
+    return re.compile(rf"(?<!\w){re.escape(phrase).replace(re.escape('{n}'), _NUMBER)}(?!\w)")
 
 
 _REASON = re.compile(

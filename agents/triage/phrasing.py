@@ -77,12 +77,32 @@ _HOW_IT_IS = re.compile(
     r"(?!be\b|please\b|get\b)[a-z]+",
     re.IGNORECASE,
 )
+_SUPPOSES = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|hej|hm+|so|and|also|ok|okay|(?:quick |one )?question|just (?:asking|curious))\W+)*"
+    r"(?:say|suppose|supposing|assuming|assume|imagine|let'?s say|if|once)\s+(?:that )?"
+    r"(?:i|we|one|somebody|someone|an? \w+|our \w+|my \w+)\b[^.!?]*?[,:]?\s"
+    r"(?:would|do|does|will|is|are|what|how|when)\s(?:(?:happens?|much|long|many|soon)\b|"
+    r"(?:would |do |does |will |is |are )?(?:i|we|it|they|there|that|the|our|my|one|his|her|their)\b)"
+    r"(?! (?:be )?possible\b)[^.!?]*\?\W*$|"
+    r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|ok|okay)\W+)*what (?:happens )?if "
+    r"(?:i|we|one|somebody|someone)\b[^.!?]*\?\W*$",
+    re.IGNORECASE,
+)
 _JOINTS = re.compile(
     r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
     r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell|put|"
     r"reset|delete|switch|change|move|upgrade|downgrade|unlock|refund|create|drop|restore)\b)",
     re.IGNORECASE,
 )
+_ABLE = re.compile(r"\b(?:able to|so (?:that )?\w+ can|who (?:can|may)|allowed to|in charge of)\b", re.IGNORECASE)
+"""What somebody shall be able to do: what goes on after an "and" is no request of its own."""
+_HANGS = re.compile(
+    r"^\W*(?:(?:and|but|then|so)\W+)*(?:if (?:yes|so|not|there is|it is|any|ok)|in (?:that|which) case|only then)\b",
+    re.IGNORECASE,
+)
+"""What is wanted only if what stands before it holds."""
+_ABLE_TO = re.compile(rf"{_ABLE.pattern}[^.!?;\n]*", re.IGNORECASE)
+_AND = re.compile(r"[,\s]*\band\s+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
     r"\b(?:it|them|yours|theirs)\b|"
@@ -106,9 +126,35 @@ HALVES = 10
 """At so many places at most a message is cut in two."""
 
 
+_ACKNOWLEDGES = re.compile(
+    r"^\W*(?:(?:ok|okay|ah|oh|cool|alright|all right|great|well)\W+)*"
+    r"(?:good to know|got it|makes sense|fair enough|i see|understood|noted|that helps|that explains it)\b"
+    r"(?!.*\b(?:but|meant|mean|not|still)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_GRATEFUL = re.compile(
+    r"^\W*(?:(?:ok|okay|great|perfect|super|ah|oh|cool|good to know|got it|alright|all right)\W+)*"
+    r"(?:thanks|thank you|thx|ty|tks|cheers|ta|merci|danke|gracias|grazie|obrigad[oa]|bedankt|"
+    r"dank(?: je| u)|tack|takk|tak|"
+    r"kiitos|dzi[eę]kuj[eę]|dzi[eę]ki|diky|díky|köszi|mulțumesc|teşekkürler|arigato)\b",
+    re.IGNORECASE,
+)
+
+
+def thanks_only(text: str) -> bool:
+    """Whether a message thanks, or takes note, and for the rest tells something that asks for nothing."""
+    said = text.replace("’", "'")
+    return any(opening.match(said) and not asks(opening.sub("", said)) for opening in (_GRATEFUL, _ACKNOWLEDGES))
+
+
 def asks_how_it_is(text: str) -> bool:
     """Whether a message asks what is so for anybody ("can a viewer invite people?") and for nothing to be done."""
     return _HOW_IT_IS.match(text.replace("’", "'")) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) <= 1
+
+
+def supposes(text: str) -> bool:
+    """Whether a message only asks what would be if ("say we gave up a seat, would we get money back?")."""
+    return _SUPPOSES.match(text.replace("’", "'")) is not None
 
 
 def without_ruled_out(text: str) -> str:
@@ -119,15 +165,35 @@ def without_ruled_out(text: str) -> str:
 
 def parts_of(text: str) -> list[str]:
     """The pieces of a message that may each be a request: sentences and clauses of three words or more."""
-    parts = [piece.strip() for piece in _JOINTS.split(text) if piece and len(piece.split()) >= 3]
+    pieces: list[str] = []
+    begun = end = 0
+    for joint in (*_JOINTS.finditer(text), None):
+        piece = text[end : joint.start() if joint else len(text)]
+        if pieces and _AND.fullmatch(text[begun:end]) and _ABLE.search(pieces[-1]):
+            pieces[-1] += text[begun:end] + piece
+        else:
+            pieces.append(piece)
+        begun, end = (joint.start(), joint.end()) if joint else (end, end)
+    parts = [piece.strip() for piece in pieces if len(piece.split()) >= 3]
     return parts if len(parts) > 1 else []
 
 
 def halves_of(text: str) -> list[tuple[str, str]]:
     """The text cut in two, wherever each half asks for something and the second does not lean on the first."""
     cuts = ((text[: joint.start() + 1].strip(), text[joint.end() :].strip()) for joint in _JOINTS.finditer(text))
-    found = (cut for cut in cuts if all(len(half.split()) >= HALF_WORDS and asks(half) for half in cut))
+    found = (cut for cut in cuts if all(len(half.split()) >= HALF_WORDS and asks(_able(half)) for half in cut))
     return [cut for cut in found if not goes_on(cut[1])][:HALVES]
+
+
+def questions_in(text: str) -> list[str]:
+    """The questions of a text, each without what introduces it before a colon ("before I invite her: is it free?")."""
+    questions = [piece.strip() for piece in _SENTENCE_END.split(text) if piece.strip().endswith("?")]
+    return [question.rsplit(": ", 1)[-1] for question in questions]
+
+
+def _able(text: str) -> str:
+    """The text less what somebody shall be able to do."""
+    return _ABLE_TO.sub(" ", text)
 
 
 def merely_states(text: str) -> bool:
@@ -148,6 +214,11 @@ def leans(text: str) -> bool:
     return _LEANS.search(text) is not None
 
 
+def hangs(part: str) -> bool:
+    """Whether a part of a message hangs on what stands before it ("and if yes, put it on the next invoice")."""
+    return _HANGS.match(part) is not None
+
+
 def lacks_subject(part: str) -> bool:
     """Whether a part of a sentence goes on without saying of whom ("and should only read")."""
     return _NO_SUBJECT.match(part) is not None
@@ -166,4 +237,4 @@ def announces_several(text: str) -> bool:
 def goes_on(half: str) -> bool:
     """Whether a second half goes on with what the first one speaks of ("please fill it in")."""
     first = next(piece for piece in _SENTENCE_END.split(half) if piece)
-    return len(first.split()) < 3 or leans(_JOINTS.split(first)[0])
+    return len(first.split()) < 3 or hangs(first) or leans(_JOINTS.split(first)[0])

@@ -9,11 +9,13 @@ from agents.triage.phrasing import (
     announces_several,
     asks_how_it_is,
     halves_of,
+    hangs,
     lacks_subject,
     leans,
     merely_states,
     parts_of,
     rules_out,
+    supposes,
     without_ruled_out,
 )
 from agents.triage.reading import core_of
@@ -152,7 +154,8 @@ def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = Fal
     found = _requests(reading, topics, at_least=CHANGE if foreign else START)
     if not found and intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
         found = ((intent, guess.text),)
-    if topics.answering and topics.acting & {name for name, _ in found} and asks_how_it_is(guess.text):
+    acting = topics.acting & ({name for name, _ in found} or {intent})
+    if topics.answering and acting and (supposes(guess.text) or (found and asks_how_it_is(guess.text))):
         return Route("start", ((topics.answering, guess.text),))
     if _clear_enough(found, guess, parts, topics):
         return Route("start", found)
@@ -265,7 +268,9 @@ def _without_kin(found: dict[str, str], guess: Guess, topics: Topics) -> dict[st
 def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     """Whether a part of a message is a request of its own, not the background of another."""
     intent, probability = part.best
-    if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE or rules_out(part.text):
+    if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE:
+        return False
+    if rules_out(part.text) or hangs(part.text):
         return False
     mentioned = dict(whole.ranking).get(intent, 0.0)
     if mentioned < SLIGHT and probability * (1 - part.out_of_scope) < ASIDE:
