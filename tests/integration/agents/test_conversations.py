@@ -226,3 +226,35 @@ async def test_two_wishes_of_which_one_drowns_the_other(runtime: Runtime) -> Non
         "and kai ohm only draws now, he should be able to look at things but not change anything"
     )
     assert "reset a password" in asked["reply"] and "change a user's role" in asked["reply"], asked
+
+
+async def test_more_than_two_things_to_delete_go_to_a_person_and_two_are_offered_one_by_one(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_033")
+    assert (await talk.say("delete billing-db, mail-queue and reports please"))["disposition"] == "escalated"
+    two = Talk(runtime, "cus_033")
+    assert "mail-queue" in (await two.say("delete mail-queue and reports please"))["reply"]
+    after = await two.say("yes")
+    assert "reports" in after["reply"] and after["disposition"] == "awaiting_customer"
+
+
+async def test_what_must_stay_is_not_offered_for_deletion(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_033")
+    offered = await talk.say("delete mail-queue please")
+    again = await talk.say("billing-db and reports must stay!!")
+    assert "mail-queue" in offered["reply"] and "mail-queue" in again["reply"]
+    assert "billing-db" not in again["reply"]
+
+
+async def test_a_matter_for_people_told_in_two_messages_is_heard(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("three mails about new keys of ours came in at four this morning")
+    second = await talk.say("and it wasn't me. my brother swears too")
+    assert (second["disposition"], (await talk.record())["handoffs"][-1]["queue"]) == ("escalated", "security")
+
+
+async def test_a_higher_limit_without_a_bigger_plan_is_for_people(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    told = await talk.say("how many api calls have we used?")
+    assert told["disposition"] == "resolved"
+    asked = await talk.say("can you raise the limit of api calls, only until friday?")
+    assert (asked["disposition"], (await talk.record())["handoffs"][-1]["queue"]) == ("escalated", "platform")

@@ -113,3 +113,9 @@ def test_what_is_no_longer_needed_is_dropped_however_long_the_reason() -> None:
     text = "No need to do anything about the lost invoice any more, Ruth has found it. Thanks anyway and sorry!"
     assert drops_request(text)
     assert not drops_request("There is no need to upgrade, but please add two seats for the trainees of next week")
+
+
+def test_a_request_is_taken_back_by_the_first_words_unless_something_is_asked_after_them() -> None:
+    assert drops_request("haha nvm. my partner found it under the sofa together with everything else we lost in may")
+    later = "never mind that one. We have looked again and would like you to cancel the whole plan as of next month"
+    assert not drops_request(later)

@@ -1,12 +1,21 @@
 """Which request a message is about."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from agents.brief import Route
 from agents.frame import ActiveProcedure, Frame
-from agents.triage.phrasing import asks_how_it_is, halves_of, merely_states, parts_of, without_ruled_out
+from agents.triage.phrasing import (
+    asks_how_it_is,
+    halves_of,
+    merely_states,
+    parts_of,
+    supposes,
+    thanks_only,
+    without_ruled_out,
+)
 from agents.triage.route import Guess, Reading, Topics
 from agents.triage.route import route as route_of
 
@@ -325,3 +334,51 @@ def test_who_is_meant_stays_with_what_is_asked_for_them() -> None:
     ]
     found = dict(route(whole, parts, IDLE, TOPICS).intents)
     assert found == {"change_role": "Ole is in the depot should only look", "invoice_copy": "Mia needs the last bill"}
+
+
+def test_what_would_be_if_is_a_question() -> None:
+    for text in (
+        "if we leave in the middle of a month, do we get anything back?",
+        "say I added 3 seats today, what would we pay?",
+        "what if we go over the limit?",
+        "Once a user is removed, is the seat free at once?",
+    ):
+        assert supposes(text), text
+    for text in (
+        "if it was paid twice, would you refund it?",
+        "if possible, could we have the invoice of may?",
+        "if one of us is locked out, is it possible to unlock her?",
+        "if we have a seat left, give it to Tom",
+    ):
+        assert not supposes(text), text
+
+
+def test_what_would_be_if_is_answered_and_not_done() -> None:
+    topics = replace(TOPICS, answering="how")
+    text = "if we gave back a seat, would we see money for it?"
+    found = route(guess(text, {"refund": 0.95}), [], IDLE, topics)
+    assert found.intents == (("how", text),)
+    assert route(guess("refund me", {"refund": 0.95}), [], IDLE, topics).intents[0][0] == "refund"
+
+
+def test_what_somebody_shall_be_able_to_do_is_not_asked_for() -> None:
+    text = "Ann has to be able to add people and remove seats while I am away. Please make her an admin"
+    assert parts_of(text)[0] == "Ann has to be able to add people and remove seats while I am away."
+    assert halves_of(text) == []
+    assert len(parts_of("please add two people and remove the old bucket")) == 2
+
+
+def test_what_hangs_on_a_condition_is_no_request_of_its_own() -> None:
+    text = "look whether a refund is due for may. If so, put it on the next invoice"
+    parts = [guess("look whether a refund is due for may.", {"refund": 0.95})]
+    hanging = guess("If so, put the credit on the next invoice", {"invoice_copy": 0.95})
+    assert [i for i, _ in route(guess(text, {"refund": 0.8}), [*parts, hanging], IDLE, TOPICS).intents] == ["refund"]
+    own = guess("also send me the next invoice", {"invoice_copy": 0.95})
+    assert len(route(guess(text, {"refund": 0.8}), [*parts, own], IDLE, TOPICS).intents) == 2
+
+
+def test_thanks_that_ask_for_nothing_are_only_that() -> None:
+    for text in ("merci, Paul will see to it", "thx!! the boss is happy", "ok good to know, then there's no hurry"):
+        assert thanks_only(text), text
+    for text in ("thanks, and please send it again", "good to know, but i meant may", "can you thank him?"):
+        assert not thanks_only(text), text

@@ -385,3 +385,35 @@ def test_names_below_a_letter_name_its_writer() -> None:
     assert without_signature(letter) == "Please reset the password of Gary Mills."
     assert without_signature("Please reset the password of\nHelen Ward") == "Please reset the password of\nHelen Ward"
     assert without_signature("Helen Ward") == "Helen Ward"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("orders must stay, menu-photos goes", "resource", "res_2"),
+        ("menu-photos, please. Keep bucket-2 and orders.", "resource", "res_2"),
+        ("drop bucket-2 but leave orders alone", "resource", "res_1"),
+        ("bucket-2 and orders must stay!", "resource", None),
+        ("sam ortiz, the other one keeps what he has", "user", "usr_3"),
+        ("Iris stays admin, Duncan becomes a viewer", "user", "usr_2"),
+        ("Sam Ortiz keeps getting locked out", "user", "usr_3"),
+        ("Sam Ortiz stays locked out", "user", "usr_3"),
+        ("For November all is well, leave it as is. October please", "invoice", "in_0041"),
+    ],
+)
+def test_records_that_shall_stay_as_they_are_are_not_meant(text: str, kind: str, expected: str | None) -> None:
+    records: Any = {"resource": RESOURCES, "user": USERS, "invoice": INVOICES}[kind]
+    assert value(kind, text, records) == expected
+
+
+def test_what_shall_stay_changes_nothing_that_was_settled() -> None:
+    kept = find(slot("resource"), "orders must stay", RESOURCES, asked=False, today=TODAY, current="res_1")
+    assert kept is None
+
+
+def test_a_phrase_of_a_choice_can_hold_any_number() -> None:
+    extents = {"part": ["those {n} days", "last {n} weeks"]}
+    for text in ("for those eleven days", "those 3 days only", "the last two weeks"):
+        assert value("choice", text, choices=extents) == "part", text
+    for text in ("those days", "those many days", "last week"):
+        assert value("choice", text, choices=extents) is None, text
