@@ -25,7 +25,7 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _TAKES_BACK = (
-    r"never ?mind|nvm|nevermind|scrap (?:that|it)|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+)|"
+    r"never ?mind|nvm|nevermind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+)|"
     r"leave it|(?:i )?changed my mind|don'?t bother|drop it|no longer needed"
 )
 _REFUSAL = re.compile(
@@ -40,6 +40,8 @@ _CONDITION = re.compile(
     r"also|and then|half|more|less|what|which|why|how|when|who)\b|\?",
     re.IGNORECASE,
 )
+_NONE_OF = re.compile(r"\bno (?:more )?(?:\w+ )?(?:bills?|invoices?|payments?|charges?|fees?|debits?)\b", re.IGNORECASE)
+"""What there shall be none of ("no bill for july"): that refuses nothing."""
 _ANOTHER = re.compile(r"\b(other|another|different|instead|meant|mean)\b", re.IGNORECASE)
 _FILLER = re.compile(
     r"\b(please|pls|plz|thanks?|thank you|thx|ty|cheers|mate|now|asap|quickly|then|that|it|this|the|for me|just|so|"
@@ -60,6 +62,8 @@ def read_answer(text: str, offer: str) -> Answer:
         unexplained = [w for w in re.findall(r"[\w']+", _FILLER.sub(" ", rest)) if w not in offer.lower()]
         return "yes" if len(unexplained) <= 3 else "other"
     if no and not yes:
+        if _NO.search(_NONE_OF.sub(" ", words)) is None:
+            return "other"
         if _ANOTHER.search(words):
             return "other"
         if _REFUSAL.search(words) and not re.search(r"\d", words):
@@ -136,6 +140,35 @@ def takes_back(text: str) -> bool:
 def pauses(text: str) -> bool:
     """Whether the customer only wants what they agreed to held back for now."""
     return len(text.split()) <= 8 and _PAUSES.search(text) is not None and not drops_request(text)
+
+
+_SETS_ASIDE = re.compile(
+    r"\b(?:scratch|scrap|bin|park) (?:that|it|this)\b|"
+    r"\b(?:leave|keep) (?:us|me|it|that|this|them|everything|things) (?:all )?(?:where|as|how|running|going|the way)\b",
+    re.IGNORECASE,
+)
+_PLAIN_NO = re.compile(
+    r"\b(?:no|nope|nah|stop)(?=\s*(?:[,.;:!?\n)]|$|(?:wait|thanks?|till|until|not|don'?t|i|we|he|she|it|that|this|sorry|"
+    r"please|way|longer)\b))|"
+    r"\b(?:do not|don'?t) (?:do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|"
+    r"touch|restore|start)\b|\b(?:i|we)(?:'d| would) rather\b|\bnot that\b",
+    re.IGNORECASE,
+)
+_NO_HURRY = re.compile(
+    r"\bno (?:rush|hurry|worries|problem|problems|stress|pressure|need to hurry|issue)\b|\bnot urgent\b",
+    re.IGNORECASE,
+)
+
+
+def turns_down(text: str) -> bool:
+    """Whether a message that neither accepts an offer nor gives it another value is a no in many words.
+
+    Generous on purpose: what is taken for a no changes nothing.
+    """
+    said = _NO_HURRY.sub(" ", text.replace("’", "'"))
+    if "?" in said or leans_to_yes(said) or pauses(said):
+        return False
+    return takes_back(said) or any(no.search(said) for no in (_SETS_ASIDE, _PLAIN_NO))
 
 
 def casts_doubt(text: str) -> bool:

@@ -17,7 +17,7 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of, topics_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.phrasing import merely_states, thanks_only
+from agents.triage.phrasing import introduces, merely_states, thanks_only
 from agents.triage.route import (
     ACT,
     OUT_OF_SCOPE,
@@ -167,11 +167,14 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
         and frame.active is None
         and guess.best[0] in library.topics.small_talk
         and leans_to_yes(turn.text)
+        and not thanks_only(turn.text)
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
     small = [intent for intent, _ in guess.ranking if intent in library.topics.small_talk]
     if chosen.kind in ("clarify", "out_of_scope") and small and not frame.clarifying and thanks_only(turn.text):
+        chosen = Route("start", ((small[0], turn.text),))
+    if chosen.kind == "out_of_scope" and small and not frame.clarifying and introduces(turn.text):
         chosen = Route("start", ((small[0], turn.text),))
     asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
         chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents)
@@ -236,7 +239,11 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
     known = {p.intent for p in turn.services.library.procedures.values()} | set(people)
     probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
     for_people = sum(p for intent, p in guess.ranking if intent in people)
-    if for_people >= FOR_PEOPLE and (likeliest := max(people, key=lambda intent: probabilities[intent])):
+    if (
+        turn.frame.active is None
+        and for_people >= FOR_PEOPLE
+        and (likeliest := max(people, key=lambda intent: probabilities[intent]))
+    ):
         probabilities[likeliest] = for_people
     unclear = guess.best[1] < ACT  # then one clear sentence is enough
     for intent, p in (part.best for part in parts if unclear and part.out_of_scope < OUT_OF_SCOPE):

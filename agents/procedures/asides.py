@@ -13,6 +13,20 @@ _SIGNATURE = re.compile(
     r"(\b(?i:thanks|thank you|thx|regards|cheers|sincerely|best|greetings|yours|wishes)\b[^.!?\n]{0,30}[.,!]?\s+)"
     r"[A-Z][\w'’.-]+(?:\s+[A-Z][\w'’.-]+){0,2}\.?\s*$"
 )
+_CLOSING_LINE = re.compile(
+    r"(?<=\S)[ \t]*\n(?:[ \t]*\n)?[ \t]*[\w' ]{2,25},[ \t]*\n(?:[ \t]*\n)?"
+    r"(?:[A-Z][\w'’.&-]*(?:[ \t,]+[A-Z&][\w'’.&-]*){0,3}[ \t]*(?:\n|$)){1,3}$"
+)
+"""A line that closes a letter with a comma ("Ta,"), and the names below it."""
+_HERE = re.compile(
+    r"(?:^|\n)\W*(?:(?:hi|hey|hello|hallo|good (?:morning|afternoon|evening|day)|dear \w+|morning|hola|hej)[\s,.!-]*"
+    r"(?:there|all|team)?[\s,.!-]*)?(?:"
+    r"[\w'’-]+(?: [\w'’-]+)?,? (?:here|speaking)(?=\s*(?:[,.;:!\n-]|$|(?:from|at|in)\b|@))|"
+    r"(?:this is|it'?s|my name is|i am|i'm) [\w'’-]+(?: [\w'’-]+)?"
+    r"(?=[\s,]+(?:from|at|of|here|speaking|with)\b|\s*[,.;\n]))",
+    re.IGNORECASE,
+)
+"""Who writes, as they say at the beginning ("Gary here", "this is Ann Lee from the bakery")."""
 _LAST_LINES = re.compile(r"(?<=\S)\s*\n[ \t]*\n(?:[A-Z][\w'’.&-]*(?:[ \t,]+[A-Z&][\w'’.&-]*){0,3}[ \t]*(?:\n|$)){1,3}$")
 """A block of names on lines of their own, after an empty line at the end of a letter."""
 _NOT_ASKING = "".join(rf"(?<!\b{word} )" for word in ("can", "could", "may", "might", "shall", "should", "must", "if"))
@@ -54,6 +68,10 @@ _NOTHING_SPARED = (
     "return|send|give|change|make|set|unlock|reset|restore|me|us|you|an eye|track|in mind|to|who|which|that|"
     "everything|everyone|anything|other|others|rest"
 )
+_CHANGING = (
+    "please|pls|send|delete|remove|refund|cancel|back|drop|could|can you|can we|would|reset|unlock|"
+    "change|make|becomes?|goes"
+)
 _SPARED_NAME = rf"(?:(?!(?:{_NOTHING_SPARED})\b)[\w.'@-]+ ){{0,2}}(?!(?:{_NOTHING_SPARED})\b)[\w.'@-]+"
 _SPARED_NAMES = rf"{_SPARED_NAME}(?:(?:\s*,\s*(?:and |or )?|\s+(?:and|or|&)\s+){_SPARED_NAME})*"
 _OTHERS = r"(?:the |all |all the )?(?:others?|other ones?|other two|rest)"
@@ -70,6 +88,10 @@ _SPARED = re.compile(
             r"(?:(?:stays?|remains?|keeps? (?:what|all|everything|(?:his|her|their|the same) (?:role|rights))|be kept|"
             r"be left|(?:is|are) (?:untouched|to stay|not (?:affected|concerned|meant)))\b"
             rf"{_AS_BEFORE}|not (?:go|be (?:touched|deleted|removed|changed))\b)[^.,;!?\n]*",
+            # "A and B are normal, those stay how they are"
+            rf"{_SENTENCE}(?![^.!?;\n]*\b(?:{_CHANGING})\b)[^.!?;\n]*\b(?:those|these|they|that|it|both|all)"
+            r"(?: (?:two|three|ones?|can|may|must|should|shall|will|all|both|simply|just)){0,2} (?:stays?|remains?)\b"
+            rf"{_AS_BEFORE}[^.!?;\n]*",
             # "keep A and B", "don't touch the cache", "leave A alone"
             rf"\b(?:keep|leave|spare|(?:do not|don't|dont|not|never) touch|hands off) "
             rf"(?!\w+ing\b)(?:{_SPARED_NAMES}|{_OTHERS})"
@@ -88,7 +110,12 @@ def without_spared(text: str) -> str:
 
 def without_signature(text: str) -> str:
     """The text less the writer's name at its end: it names nobody who is spoken of."""
-    return _LAST_LINES.sub("", _SIGNATURE.sub(r"\1", text))
+    return _LAST_LINES.sub("", _CLOSING_LINE.sub("", _SIGNATURE.sub(r"\1", text)))
+
+
+def without_introduction(text: str) -> str:
+    """The text less the name by which its writer begins."""
+    return _HERE.sub(" ", text, count=1)
 
 
 def without_negated(text: str) -> str:

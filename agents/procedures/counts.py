@@ -35,6 +35,8 @@ _TOTALS = _patterns(
     rf"\b(?:make it|make that|want|wants?|need|needs|should be|be|to) (?:to be |to have )?(?:only |just )?<N>{_MORE}",
     r"<N> (?:\w+ )?(?:in (?:total|all)|altogether|overall|total)\b",
     r"\b(?:a total of|in total|in all) <N>",
+    r"\b(?:which|that|this|so it)(?:'ll| will| would|'d)? (?:makes?|leaves?|gives?|brings?) (?:us |it |that )?"
+    r"(?:with |down to |to |at )?<N>",
     rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\b(?:to|at) (?:just |only |exactly )?<N>{_MORE}",
     r"\bmake <N> (?:out )?of (?:it|them|that)\b",
     r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>[^!?\d]{0,25}[.,;] "

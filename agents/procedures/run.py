@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Literal
 
 from agents.brief import Brief
-from agents.consent import declines, drops_request, read_answer, rules_out
+from agents.consent import declines, drops_request, read_answer, rules_out, turns_down
 from agents.frame import ActiveProcedure, Frame
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
@@ -197,15 +197,7 @@ class ProcedureRun:
         step = self._procedure(active).steps[active.position]
         match self.brief.offer_answer:
             case "no":
-                self.frame.declined_offers += 1
-                self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
-                self.frame.stack.pop()
-                if self.brief.route.kind == "start":
-                    self._start(self.brief.route.intents)
-                    return
-                if self.frame.active is None and not self.frame.pending:
-                    raise _Stop(Speech(self._text(), "reply"))
-                self._next_matter()
+                self._decline(active, step)
             case "other":
                 active.offering = False
                 if drops_request(self.brief.text):
@@ -217,6 +209,9 @@ class ProcedureRun:
                     if rules_out(self.brief.text):
                         self.frame.stack.pop()
                     self._start(self.brief.route.intents)
+                    return
+                if turns_down(self.brief.text):
+                    self._decline(active, step)
                     return
                 active.asked["offer"] = active.asked.get("offer", 0) + 1
                 if active.asked["offer"] > MAX_ASKED:
@@ -230,6 +225,18 @@ class ProcedureRun:
                 raise _Stop(Speech(self._text(), "reply"))
             case _:
                 active.offering = False
+
+    def _decline(self, active: ActiveProcedure, step: Step) -> None:
+        """Say that nothing was done, and go on with what else was asked for."""
+        self.frame.declined_offers += 1
+        self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
+        self.frame.stack.pop()
+        if self.brief.route.kind == "start":
+            self._start(self.brief.route.intents)
+            return
+        if self.frame.active is None and not self.frame.pending:
+            raise _Stop(Speech(self._text(), "reply"))
+        self._next_matter()
 
     def _correct(self, active: ActiveProcedure) -> bool:
         """Take over a changed value ("no, the other invoice"); the procedure then starts over with it."""

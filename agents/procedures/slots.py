@@ -16,6 +16,7 @@ from agents.procedures.asides import (
     PERIOD,
     TAKEN_BACK,
     corrected_to,
+    without_introduction,
     without_negated,
     without_signature,
     without_spared,
@@ -26,6 +27,8 @@ from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
 from tools.provenance import NUMBER_WORDS, numbers_in, told_from
 
+TRAITS = ("role", "status", "plan", "currency")
+"""What records are, or shall become. A correction of another value may name it too, and means no other record."""
 ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth"]
 
 
@@ -67,6 +70,10 @@ def find(
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
         text = without_spared(text)
+        if slot.type == "user" and not asked and (rest := without_introduction(text)) != text:
+            named = _candidate(slot, rest, candidates, asked=asked, today=today, current=current)
+            if named is not None:
+                return named
         chosen = {"asked": asked, "today": today, "current": current}
         if current is not None:  # no end of a story changes what was settled before
             text = PERIOD.sub(" ", text)
@@ -217,7 +224,7 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
     hits = [
         (
             not any(begin < hit.start() < end for begin, end in reasons),
-            re.search(r"\b(?:to|into|as) (?:be )?(?:an? |the )?$", low[: hit.start()]) is not None,
+            _LEADS.search(low[: hit.start()]) is not None,
             len(said),
             value,
         )
@@ -229,6 +236,9 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
 
 
 _NUMBER = rf"(?:\d{{1,4}}|{'|'.join(word for word in NUMBER_WORDS if word not in ('a', 'an', 'another', 'zero'))})"
+
+
+_LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")
 
 
 @lru_cache(maxsize=4096)
@@ -260,7 +270,9 @@ _KEPT = re.compile(
 _UNWANTED = re.compile(
     r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor) (?:wants?|wish|wishes|needs?|like|have)\b"
     r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
-    r" [\w'-]+(?: (?:rights|role|access))?"
+    r" [\w'-]+(?: (?:rights|role|access))?|"
+    r"\b[\w-]+(?:'s| is| was| would be)? (?:far |much |way )?(?:too (?:little|much|low|high|small|big|weak|dear|"
+    r"expensive)|not enough|wishful thinking)\b"
 )
 """What is not wanted: "I don't want to be the administrator"."""
 
@@ -296,7 +308,8 @@ def _candidate(
     kinds = {_plain(item["kind"]) for item in candidates if isinstance(item.get("kind"), str)}
     # An answer may begin with the name itself; a sentence of a request begins with another word.
     said = f"- {text}" if asked else text
-    scores = [(_likeness(item, said, low, today, kinds), item) for item in candidates]
+    traits = TRAITS if current is None else (slot.type,)
+    scores = [(_likeness(item, said, low, today, kinds, traits), item) for item in candidates]
     best = max((score for score, _ in scores), default=0.0)
     if best > 0:
         fitting = [item for score, item in scores if score >= best - 1e-9]
@@ -345,11 +358,16 @@ def _ordinal(low: str, count: int, asked: bool) -> int | None:
     return None
 
 
-def _likeness(item: dict[str, Any], text: str, low: str, today: date, kinds: set[str]) -> float:
+def _likeness(
+    item: dict[str, Any], text: str, low: str, today: date, kinds: set[str], traits: tuple[str, ...] = TRAITS
+) -> float:
+    """How well an item fits the words. `traits`: what it is rather than what it is called, so far as that counts."""
     score = 0.0
     numbers = numbers_in(text)
     for key, value in item.items():
         if value is None or isinstance(value, bool) or key in ("memo", "description"):
+            continue
+        if key in TRAITS and key not in traits:
             continue
         if isinstance(value, int):
             if (
@@ -376,7 +394,7 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds
         )
     plural = "s?" if key == "kind" else ""
     if re.search(rf"(?<![\w.]){re.escape(plain)}{plural}(?![\w])", low):
-        if key in ("role", "status", "plan", "currency"):
+        if key in TRAITS:
             return 0.5  # what something is, or shall become, says less than what it is called
         return 4.0 if key in ("id", "number", "email", "invoice_id") else 3.0
     if key == "number" and re.search(rf"(?<!\d){re.escape(plain.lstrip('0'))}(?!\d)", low):

@@ -102,10 +102,16 @@ _HANGS = re.compile(
 )
 """What is wanted only if what stands before it holds."""
 _ABLE_TO = re.compile(rf"{_ABLE.pattern}[^.!?;\n]*", re.IGNORECASE)
+_ADJUNCT = re.compile(
+    r"^\W*(?:(?:just|only|and|purely|simply)\W+)*(?:for (?!\d)|because|since|due to|so (?:that )?(?:we|i|they|he|she) "
+    r"(?:have|has|can|know)|in case|as (?:i|we) (?:need|have|want)\b)",
+    re.IGNORECASE,
+)
+"""How a part begins that says for what, why or when, and not what."""
 _AND = re.compile(r"[,\s]*\band\s+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
-    r"\b(?:it|them|yours|theirs)\b|"
+    r"\b(?<!call )(?<!name )(?:it|them|yours|theirs)\b|"
     r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))|"
     r"\bthe (?:one|two|three|four|five|six|others?|ones|rest)\b(?=\s*(?:$|[.,;!?]|(?:that|which|who|nobody|no one)\b))",
     re.IGNORECASE,
@@ -139,6 +145,21 @@ _GRATEFUL = re.compile(
     r"kiitos|dzi[eę]kuj[eę]|dzi[eę]ki|diky|díky|köszi|mulțumesc|teşekkürler|arigato)\b",
     re.IGNORECASE,
 )
+
+
+_INTRODUCES = re.compile(
+    r"^\W*(?:(?:hi+|hey+|hello|hallo|good (?:morning|afternoon|evening|day)|morning|evening|hola|hej|moin|dear \w+)\b"
+    r"[\s,.!-]*(?:there|all|team|everyone)?[\s,.!-]*(?:it'?s|its|this is|i'?m|i am|my name is|here is)?|"
+    r"(?:this is|my name is))\s+"
+    r"(?!(?:not|nothing|everything|something|nobody|about|broken|urgent|down|important|its|it|this|me|us|you|we|i)\b)"
+    r"[a-z][\w.'-]+(?: [a-z][\w.'-]+)?(?:,? (?:(?:here|speaking|from|at|of|with)\b|@)(?: [\w&.'-]+){0,4})?\W*$",
+    re.IGNORECASE,
+)
+
+
+def introduces(text: str) -> bool:
+    """Whether a message only says who writes ("hi, this is Ann from the bakery")."""
+    return _INTRODUCES.match(text.replace("’", "'")) is not None and not asks(text)
 
 
 def thanks_only(text: str) -> bool:
@@ -212,6 +233,11 @@ def asks(text: str) -> bool:
 def leans(text: str) -> bool:
     """Whether a text has a word that stands for what was said before."""
     return _LEANS.search(text) is not None
+
+
+def adds_only(part: str) -> bool:
+    """Whether a part of a message only tells for what, why or when ("just for our own records")."""
+    return _ADJUNCT.match(part) is not None and not asks(part)
 
 
 def hangs(part: str) -> bool:

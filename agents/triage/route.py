@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from agents.brief import Route
 from agents.frame import Frame
 from agents.triage.phrasing import (
+    adds_only,
     announces_several,
     asks_how_it_is,
     halves_of,
@@ -270,7 +271,7 @@ def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     intent, probability = part.best
     if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE:
         return False
-    if rules_out(part.text) or hangs(part.text):
+    if rules_out(part.text) or hangs(part.text) or adds_only(part.text):
         return False
     mentioned = dict(whole.ranking).get(intent, 0.0)
     if mentioned < SLIGHT and probability * (1 - part.out_of_scope) < ASIDE:

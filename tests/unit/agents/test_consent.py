@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.consent import declines, drops_request, leans_to_yes, read_answer, rules_out
+from agents.consent import declines, drops_request, leans_to_yes, read_answer, rules_out, turns_down
 
 OFFER = "refund 29.00 EUR of invoice 0042 to the card ending in 4242"
 
@@ -119,3 +119,24 @@ def test_a_request_is_taken_back_by_the_first_words_unless_something_is_asked_af
     assert drops_request("haha nvm. my partner found it under the sofa together with everything else we lost in may")
     later = "never mind that one. We have looked again and would like you to cancel the whole plan as of next month"
     assert not drops_request(later)
+
+
+def test_what_there_shall_be_none_of_refuses_nothing() -> None:
+    assert read_answer("so no june invoice please, end it with this month", "Shall I cancel your plan?") == "other"
+    assert read_answer("no changes please", "Shall I cancel your plan?") == "no"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ah scratch that, the boss says it's a no until autumn", True),
+        ("hold on!! she meant the phone company. don't change anything with you", True),
+        ("sorry, leave us as we are for the moment, it was a misunderstanding", True),
+        ("no rush with it, the new colleague starts in a week or two", False),
+        ("what would it cost, and no hidden fees?", False),
+        ("yes, but only from next month on", False),
+        ("so no june invoice please, end it with this month", False),
+    ],
+)
+def test_a_no_in_many_words(text: str, expected: bool) -> None:
+    assert turns_down(text) is expected

@@ -10,6 +10,7 @@ from agents.frame import ActiveProcedure, Frame
 from agents.triage.phrasing import (
     asks_how_it_is,
     halves_of,
+    introduces,
     merely_states,
     parts_of,
     supposes,
@@ -382,3 +383,17 @@ def test_thanks_that_ask_for_nothing_are_only_that() -> None:
         assert thanks_only(text), text
     for text in ("thanks, and please send it again", "good to know, but i meant may", "can you thank him?"):
         assert not thanks_only(text), text
+
+
+def test_who_only_says_who_writes_asks_for_nothing() -> None:
+    for text in ("hi its nora field", "hello, this is Nora from the bakery", "hey, Nora here", "hi nora @ bakery"):
+        assert introduces(text), text
+    for text in ("hi its broken", "hello nothing works", "hi, nora needs a seat", "this is urgent"):
+        assert not introduces(text), text
+
+
+def test_a_part_that_tells_for_what_is_no_request() -> None:
+    text = "can i get the bill of may, just for our own archive of copies"
+    whole, part = guess(text, {"invoice_copy": 0.9}), guess("can i get the bill of may", {"invoice_copy": 0.99})
+    aside = guess("just for our own archive of seats", {"add_seats": 0.99})
+    assert [i for i, _ in route(whole, [part, aside], IDLE, TOPICS).intents] == ["invoice_copy"]

@@ -417,3 +417,34 @@ def test_a_phrase_of_a_choice_can_hold_any_number() -> None:
         assert value("choice", text, choices=extents) == "part", text
     for text in ("those days", "those many days", "last week"):
         assert value("choice", text, choices=extents) is None, text
+
+
+def test_months_of_which_it_is_said_that_they_stay_are_not_meant() -> None:
+    text = "october and september were normal, those stay how they are"
+    assert find(slot("invoice"), text, INVOICES, asked=False, today=TODAY, current="in_0042") is None
+
+
+def test_a_correction_of_what_somebody_shall_become_means_nobody_else() -> None:
+    text = "hm no, viewer is too little for him, make him a plain member"
+    iris = "usr_1"
+    assert find(slot("user"), text, USERS, asked=False, today=TODAY, current=iris) is None
+    roles = slot("choice", choices=ROLES | {"member": ["plain member"]})
+    assert find(roles, text, None, asked=False, today=TODAY) == Found("member")
+    assert value("user", "reset the password of the member", USERS) == "usr_3"
+
+
+def test_who_writes_is_not_who_is_meant_unless_nobody_else_is_named() -> None:
+    assert value("user", "Iris here. Sam Ortiz is locked out", USERS) == "usr_3"
+    assert value("user", "this is iris vance from the foundry, duncan cannot sign in", USERS) == "usr_2"
+    assert value("user", "Sam Ortiz is locked out, can you help?\n\nTa,\nIris Vance", USERS) == "usr_3"
+    assert value("user", "Iris Vance here, I am locked out", USERS) == "usr_1"
+
+
+def test_a_plan_is_corrected_by_its_name() -> None:
+    plans = [
+        {"plan": "team", "price": 1200},
+        {"plan": "business", "price": 2900},
+        {"plan": "enterprise", "price": 5900},
+    ]
+    text = "no wait, business is enough for us"
+    assert find(slot("plan"), text, plans, asked=False, today=TODAY, current="enterprise") == Found("business")
