@@ -34,4 +34,6 @@ class Brief:
     passages: tuple[Passage, ...] = ()
     relevance: float = 0.0
     ranking: tuple[tuple[str, float], ...] = ()
+    likely_queue: str = "general"
+    """Who is likeliest to be the right one, should nobody find out what the customer means."""
     facts: dict[str, Any] = field(default_factory=dict)

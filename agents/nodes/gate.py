@@ -240,7 +240,7 @@ def _features(turn: TurnContext, intent: str | None) -> Features:
     """What the confidence model is told of a call that belongs to this matter."""
     known = turn.frame.understood.get(intent or "")
     if known is None and turn.guess is not None:
-        known = understood(turn.guess.best[0], [turn.guess])
+        known = understood(turn.guess.best[0], [turn.guess], turn.services.library.topics)
     return features_of(turn, known)
 
 

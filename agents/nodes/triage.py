@@ -38,6 +38,8 @@ UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
 FOR_PEOPLE = 0.5
 """Probability from which a message is about something that people see to, whichever of these matters it is."""
+FEARED = 0.2
+"""Probability from which a matter for people decides who gets what nobody understood."""
 HINTED = 0.1
 """What the whole message must give a matter for people that one of its sentences states clearly."""
 BESIDE = 0.25
@@ -94,7 +96,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
             turn.wish_probability = UNDERSTOOD
         note_understanding(turn, chosen, pieces, clarified)
         _settle_topic(turn, chosen)
-        turn.brief = _brief(turn, chosen, answer)
+        queue = await _likely_queue(turn, chosen)
+        turn.brief = _brief(turn, chosen, answer, queue)
     if answer == "yes":
         offers = list(turn.accepted.values())
         calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
@@ -321,7 +324,25 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
     turn.evidence.phrases |= phrases_of(procedures, turn.services.registry)
 
 
-def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other"] | None) -> Brief:
+async def _likely_queue(turn: TurnContext, chosen: Route) -> str:
+    """Whose matter it most likely is that the customer could not make clear in two messages; else ``general``."""
+    words = _not_understood(turn)
+    if not words or chosen.kind == "start":
+        return "general"
+    [guess] = await turn.services.classify(["\n".join((*words, turn.text))])
+    people = turn.services.escalation.intents
+    weights: dict[str, float] = {}
+    for intent, p in guess.ranking:
+        procedure = turn.services.library.for_intent(intent)
+        if intent in people and p >= FEARED:
+            return turn.services.escalation.queue_of(intent) or "general"
+        if procedure is not None and not procedure.small_talk:
+            weights[procedure.queue] = weights.get(procedure.queue, 0.0) + p
+    likeliest = max(weights, key=lambda queue: weights[queue], default="general")
+    return likeliest if weights.get(likeliest, 0.0) >= FOR_PEOPLE else "general"
+
+
+def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other"] | None, queue: str) -> Brief:
     offers = list(turn.accepted.values())
     return Brief(
         text=turn.text,
@@ -333,4 +354,5 @@ def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other
         company=turn.services.company,
         today=turn.services.clock().date().isoformat(),
         ranking=turn.guess.ranking if turn.guess else (),
+        likely_queue=queue,
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from agents.brief import Route
 from agents.confidence.model import Features
 from agents.frame import Understanding
-from agents.triage.route import Guess
+from agents.triage.route import Guess, Topics, meant_with
 from agents.turn import TurnContext
 
 REMEMBERED = 8
@@ -15,22 +15,27 @@ ACTING = ("canary", "autonomous")
 """Stages in which anything may be done without a person."""
 
 
-def understood(intent: str, guesses: Sequence[Guess]) -> Understanding:
-    """From that piece of the message which means the matter most clearly."""
-    best = max(guesses, key=lambda guess: guess.weight_of({intent}))
-    probability = best.weight_of({intent})
-    rival = max((p for other, p in best.ranking if other != intent), default=0.0)
+def understood(intent: str, guesses: Sequence[Guess], topics: Topics) -> Understanding:
+    """From that piece of the message which means the matter most clearly.
+
+    What can only end in the same offer ("a bigger plan", "a smaller one") is one matter: the offer names the values.
+    """
+    meant = meant_with(intent, topics)
+    best = max(guesses, key=lambda guess: guess.weight_of(meant))
+    probability = best.weight_of(meant)
+    rival = max((p for other, p in best.ranking if other not in meant), default=0.0)
     return Understanding(probability=probability, margin=probability - rival, out_of_scope=best.out_of_scope)
 
 
 def note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess], clarified: Sequence[str]) -> None:
     """Keep how each matter that is taken up was understood: an answer such as "yes" has no intent of its own."""
-    taken_up = {intent: understood(intent, guesses) for intent, _ in chosen.intents if chosen.kind == "start"}
+    topics = turn.services.library.topics
+    taken_up = {i: understood(i, guesses, topics) for i, _ in chosen.intents if chosen.kind == "start"}
     for intent in (intent for intent in clarified if intent not in taken_up):
-        asked_about = turn.frame.understood.get(intent) or understood(intent, guesses)
+        asked_about = turn.frame.understood.get(intent) or understood(intent, guesses, topics)
         taken_up[intent] = asked_about.model_copy(update={"chosen": True})
     if chosen.kind == "clarify":  # they are named to the customer, who may choose one of them
-        taken_up |= {intent: understood(intent, guesses) for intent, _ in chosen.intents}
+        taken_up |= {i: understood(i, guesses, topics) for i, _ in chosen.intents}
     kept = {intent: known for intent, known in turn.frame.understood.items() if intent not in taken_up}
     turn.frame.understood = dict([*kept.items(), *taken_up.items()][-REMEMBERED:])
 
@@ -64,7 +69,7 @@ async def asked_first(turn: TurnContext, chosen: Route, guesses: Sequence[Guess]
     procedure = services.library.for_intent(intent)
     if procedure is None:
         return chosen
-    now = features_of(turn, understood(intent, guesses))
+    now = features_of(turn, understood(intent, guesses, services.library.topics))
     then = replace(now, chosen=1.0, failed_turns=now.failed_turns + 1)
     helps = services.gate.a_question_helps(procedure.tools, intent, procedure.queue, turn.facts, now, then)
     if not helps or (await services.stage_of(intent))[0] not in ACTING:

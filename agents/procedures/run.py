@@ -205,7 +205,7 @@ class ProcedureRun:
                     raise _Stop(Speech(self._system("system_dropped"), "reply"))
                 if self._correct(active):
                     return
-                if self.brief.route.kind == "start":
+                if self._starts_another(active):
                     if rules_out(self.brief.text):
                         self.frame.stack.pop()
                     self._start(self.brief.route.intents)
@@ -480,7 +480,7 @@ class ProcedureRun:
         return Speech("", "escalate", queue, why)
 
     def _queue(self) -> str:
-        return self._procedure(self.frame.active).queue if self.frame.active else "general"
+        return self._procedure(self.frame.active).queue if self.frame.active else self.brief.likely_queue
 
     def _procedure(self, active: ActiveProcedure) -> Procedure:
         return self.library.get(active.name)

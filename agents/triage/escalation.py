@@ -166,6 +166,10 @@ class EscalationRules:
                 raise BrokenEscalation(f"{path}: priority {number}: {error}") from None
         return cls(form.queues, signals, form.intents, tuple(triggers), tuple(raises))
 
+    def queue_of(self, intent: str) -> str:
+        """The queue of the first rule that speaks of a matter for people; empty where none does."""
+        return next((t.queue for t in self.triggers if re.search(rf"\bintents\.{intent}\b", t.when.source)), "")
+
     def signals_in(self, text: str) -> dict[str, bool]:
         """Which signals the customer's words hold."""
         plain = text.replace("’", "'")

@@ -42,6 +42,7 @@ _RULED_OUT = re.compile(
     r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
     r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
     r"no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
+    r"(?:no|not an?|without) (?:complaints?|hard feelings|offen[cs]e|harm done|drama|panic|threat|emergency)|"
     r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
     r"unlock|touch|reduc|cut|drop|increas|export|restor|expla|switch|move|moving|issu|modif|alter)\w*|"
     r"(?:i|we) (?:do not|don't|dont) (?:(?:want|wish|need) to (?:see|get|receive|hear|have)|(?:want|need) (?:"
@@ -113,6 +114,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
     r"\b(?<!call )(?<!name )(?:it|them|yours|theirs)\b|"
     r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))|"
+    r"\bthe (?:new|old|same|next|last|previous) ones?\b|"
     r"\bthe (?:one|two|three|four|five|six|others?|ones|rest)\b(?=\s*(?:$|[.,;!?]|(?:that|which|who|nobody|no one)\b))",
     re.IGNORECASE,
 )

@@ -189,7 +189,7 @@ def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Seque
     if len(found) != 1 or found[0][0] not in topics.acting:
         return bool(found)
     intent = found[0][0]
-    meant = _meant(intent, topics)
+    meant = meant_with(intent, topics)
     asking = (whole, *(part for part in parts if not merely_states(part.text)))
     if any(guess.best[0] in meant and guess.weight_of(meant) >= ACT for guess in asking):
         return True
@@ -240,7 +240,7 @@ def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...
             return 0.0
         if reading.whole.best[0] not in pair or any(half.out_of_scope >= OUT_OF_SCOPE for half in cut):
             return 0.0
-        meant = [half.weight_of(_meant(half.best[0], topics)) for half in cut]
+        meant = [half.weight_of(meant_with(half.best[0], topics)) for half in cut]
         faint = min(weight * (1 - half.out_of_scope) for weight, half in zip(meant, cut, strict=True))
         return faint if max(meant) >= LOUD else 0.0
 
@@ -250,7 +250,7 @@ def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...
     return tuple((half.best[0], half.text) for half in best)
 
 
-def _meant(intent: str, topics: Topics) -> frozenset[str]:
+def meant_with(intent: str, topics: Topics) -> frozenset[str]:
     """The intent and those that can only end in the same offer."""
     return frozenset({intent}).union(*(pair for pair in topics.twins if intent in pair))
 

@@ -258,3 +258,11 @@ async def test_a_higher_limit_without_a_bigger_plan_is_for_people(runtime: Runti
     assert told["disposition"] == "resolved"
     asked = await talk.say("can you raise the limit of api calls, only until friday?")
     assert (asked["disposition"], (await talk.record())["handoffs"][-1]["queue"]) == ("escalated", "platform")
+
+
+async def test_who_says_again_what_they_want_is_offered_the_same_again(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_028")
+    await talk.say("please cancel our subscription, we close down")
+    first = await talk.say("no")  # to the discount for those who stay
+    again = await talk.say("so no further bill please, finish our subscription")
+    assert "Shall I cancel" in first["reply"] and "Shall I cancel" in again["reply"]

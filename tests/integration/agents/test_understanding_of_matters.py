@@ -142,3 +142,18 @@ async def test_who_finds_only_what_comes_near_twice_is_given_a_person(start: Cal
     talk = await start({text: {"knowledge_question": 0.99} for text in (HOW, again)}, Known(0.3, passage))
     await talk.say(HOW)
     assert (await talk.say(again))["disposition"] == "escalated"
+
+
+async def test_what_nobody_understood_goes_to_whom_it_most_likely_belongs(start: Callable[..., Any]) -> None:
+    first, second = "the thing with the two places again", "you know, what we had in spring"
+    likely = {"add_seats": 0.3, "remove_seats": 0.3, "outage_status": 0.1}
+    feared = {"add_seats": 0.35, "security_incident": 0.25}
+    meant = {first: {"add_seats": 0.2}, second: {"add_seats": 0.2}, f"{first}\n{second}": likely}
+    talk = await start(meant)
+    await talk.say(first)
+    assert (await talk.say(second))["disposition"] == "escalated"
+    assert (await talk.record())["handoffs"][-1]["queue"] == "billing"
+    talk = await start(meant | {f"{first}\n{second}": feared})
+    await talk.say(first)
+    await talk.say(second)
+    assert (await talk.record())["handoffs"][-1]["queue"] == "security"

@@ -397,3 +397,18 @@ def test_a_part_that_tells_for_what_is_no_request() -> None:
     whole, part = guess(text, {"invoice_copy": 0.9}), guess("can i get the bill of may", {"invoice_copy": 0.99})
     aside = guess("just for our own archive of seats", {"add_seats": 0.99})
     assert [i for i, _ in route(whole, [part, aside], IDLE, TOPICS).intents] == ["invoice_copy"]
+
+
+def test_no_complaint_is_none() -> None:
+    text = "No complaints at all, you were kind. Please cancel our subscription"
+    assert "complaint" not in without_ruled_out(text).lower()
+    assert "cancel our subscription" in without_ruled_out(text)
+
+
+def test_the_new_one_is_what_was_said_before() -> None:
+    whole = guess("our card ends. what do you need to bill the new one?", {"refund": 0.95})
+    parts = [
+        guess("our card ends.", {"refund": 0.9}),
+        guess("what do you need to bill the new one?", {"upgrade": 0.95}),
+    ]
+    assert [i for i, _ in route(whole, parts, IDLE, TOPICS).intents] == ["refund"]
