@@ -4,6 +4,7 @@ It lives in the runtime context, not in the graph's state, so that a checkpoint 
 (decisions, effects) is written by the gate and the ledger as it happens; the rest is written once, at the end.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from records.step_up import Entered, without_code
 from records.transcript import TurnStart
 from tools.provenance import Evidence, typed_values
 from tools.tool import IdentityLevel
+
+_BLANKS = re.compile(r"[^\S\n]{3,}")
+_BLANK_LINES = re.compile(r"\n(?:[^\S\n]{0,2}\n){2,}")
+"""They say nothing, and thousands of them would keep the patterns busy that look for what a message says."""
 
 
 @dataclass
@@ -98,8 +103,12 @@ class TurnContext:
 
     @property
     def text(self) -> str:
-        """What the customer wrote since the last turn. A right code alone is a yes to the offer that asked for it."""
-        text = "\n".join(message.text for message in self.start.waiting)
+        """What the customer wrote since the last turn, less runs of blanks.
+
+        A right code alone is a yes to the offer that asked for it.
+        """
+        written = "\n".join(message.text for message in self.start.waiting)
+        text = _BLANK_LINES.sub("\n\n", _BLANKS.sub("  ", written))
         if self.code is None:
             return text
         open_offers = {offer.id for offer in self.start.offers if offer.state in ("offered", "accepted", "used")}

@@ -19,7 +19,7 @@ _CLOSING_LINE = re.compile(
 )
 """A line that closes a letter with a comma ("Ta,"), and the names below it."""
 _HERE = re.compile(
-    r"(?:^|\n)\W*(?:(?:hi|hey|hello|hallo|good (?:morning|afternoon|evening|day)|dear \w+|morning|hola|hej)[\s,.!-]*"
+    r"\A\W*(?:(?:hi|hey|hello|hallo|good (?:morning|afternoon|evening|day)|dear \w+|morning|hola|hej)[\s,.!-]*"
     r"(?:there|all|team)?[\s,.!-]*)?(?:"
     r"[\w'’-]+(?: [\w'’-]+)?,? (?:here|speaking)(?=\s*(?:[,.;:!\n-]|$|(?:from|at|in)\b|@))|"
     r"(?:this is|it'?s|my name is|i am|i'm) [\w'’-]+(?: [\w'’-]+)?"
@@ -103,9 +103,12 @@ _SPARED = re.compile(
 """Records that shall stay as they are, beside the one that is meant."""
 
 
+_SENTENCES = re.compile(r"(?:[^.;:!?\n]|\.(?=\w)){4,400}")
+
+
 def without_spared(text: str) -> str:
     """The text less the records that shall stay as they are ("delete A, B must stay" becomes "delete A,")."""
-    return _SPARED.sub(" ", text.replace("’", "'"))
+    return _SENTENCES.sub(lambda sentence: _SPARED.sub(" ", sentence[0]), text.replace("’", "'"))
 
 
 def without_signature(text: str) -> str:
@@ -113,9 +116,13 @@ def without_signature(text: str) -> str:
     return _LAST_LINES.sub("", _CLOSING_LINE.sub("", _SIGNATURE.sub(r"\1", text)))
 
 
+INTRODUCED = 150
+"""Characters within which a writer says who they are."""
+
+
 def without_introduction(text: str) -> str:
     """The text less the name by which its writer begins."""
-    return _HERE.sub(" ", text, count=1)
+    return _HERE.sub(" ", text[:INTRODUCED]) + text[INTRODUCED:]
 
 
 def without_negated(text: str) -> str:

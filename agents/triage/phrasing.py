@@ -1,6 +1,7 @@
 """How a message is put: what it asks for, what it merely states, what it rules out, and where one request may end."""
 
 import re
+from itertools import islice
 
 _ASKS = re.compile(
     r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
@@ -15,8 +16,8 @@ _FEARS = re.compile(
 )
 """What somebody would rather avoid ("we don't want to hit the limit"); "I don't want to pay for it" is a wish."""
 _ORDERS = re.compile(
-    r"(?:^|[.!?;:,\n]\s*|\b(?:and|also|then|just|so) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|close|"
-    r"delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|book|create|stop|drop|raise|lower|"
+    r"(?:^|[.!?;:,\n][^\S\n]*|\b(?:and|also|then|just|so) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|"
+    r"close|delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|book|create|stop|drop|raise|lower|"
     r"restore|check)\b",
     re.IGNORECASE,
 )
@@ -131,7 +132,9 @@ FEW_WORDS = 4
 HALF_WORDS = 4
 """Words from which a half of a message can be a request of its own."""
 HALVES = 10
-"""At so many places at most a message is cut in two."""
+"""At so many places at most a message is cut in two ..."""
+MOST_JOINTS = 60
+"""... of so many that are looked at."""
 
 
 _ACKNOWLEDGES = re.compile(
@@ -203,8 +206,10 @@ def parts_of(text: str) -> list[str]:
 
 def halves_of(text: str) -> list[tuple[str, str]]:
     """The text cut in two, wherever each half asks for something and the second does not lean on the first."""
-    cuts = ((text[: joint.start() + 1].strip(), text[joint.end() :].strip()) for joint in _JOINTS.finditer(text))
-    found = (cut for cut in cuts if all(len(half.split()) >= HALF_WORDS and asks(_able(half)) for half in cut))
+    able = _able if _ABLE.search(text) else str
+    joints = islice(_JOINTS.finditer(text), MOST_JOINTS)
+    cuts = ((text[: joint.start() + 1].strip(), text[joint.end() :].strip()) for joint in joints)
+    found = (cut for cut in cuts if all(len(half.split()) >= HALF_WORDS and asks(able(half)) for half in cut))
     return [cut for cut in found if not goes_on(cut[1])][:HALVES]
 
 

@@ -412,3 +412,8 @@ def test_the_new_one_is_what_was_said_before() -> None:
         guess("what do you need to bill the new one?", {"upgrade": 0.95}),
     ]
     assert [i for i, _ in route(whole, parts, IDLE, TOPICS).intents] == ["refund"]
+
+
+def test_a_message_of_thousands_of_lines_is_cut_in_few_places() -> None:
+    lines = "\n".join(["please send it to us again"] * 1500)
+    assert len(halves_of(lines)) <= 10
