@@ -113,7 +113,7 @@ _ADJUNCT = re.compile(
 _AND = re.compile(r"[,\s]*\band\s+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
-    r"\b(?<!call )(?<!name )(?:it|them|yours|theirs)\b|"
+    r"\b(?<!you call )(?<!they call )(?<!we call )(?:it|them|yours|theirs)\b|"
     r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))|"
     r"\bthe (?:new|old|same|next|last|previous) ones?\b|"
     r"\bthe (?:one|two|three|four|five|six|others?|ones|rest)\b(?=\s*(?:$|[.,;!?]|(?:that|which|who|nobody|no one)\b))",

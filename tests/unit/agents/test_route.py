@@ -11,6 +11,7 @@ from agents.triage.phrasing import (
     asks_how_it_is,
     halves_of,
     introduces,
+    leans,
     merely_states,
     parts_of,
     supposes,
@@ -417,3 +418,8 @@ def test_the_new_one_is_what_was_said_before() -> None:
 def test_a_message_of_thousands_of_lines_is_cut_in_few_places() -> None:
     lines = "\n".join(["please send it to us again"] * 1500)
     assert len(halves_of(lines)) <= 10
+
+
+def test_what_we_call_it_is_no_word_for_what_was_said_before() -> None:
+    assert leans("please call it drawing-cache")
+    assert not leans("a reader, if that is what you call it")
