@@ -25,7 +25,8 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _TAKES_BACK = (
-    r"never ?mind|nvm|nevermind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+)|"
+    r"never ?mind|nvm|nevermind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+|"
+    r"(?:my|the|this) (?:question|request|message|mail))|"
     r"leave it|(?:i )?changed my mind|don'?t bother|drop it|no longer needed"
 )
 _REFUSAL = re.compile(
@@ -42,6 +43,12 @@ _CONDITION = re.compile(
 )
 _NONE_OF = re.compile(r"\bno (?:more )?(?:\w+ )?(?:bills?|invoices?|payments?|charges?|fees?|debits?)\b", re.IGNORECASE)
 """What there shall be none of ("no bill for july"): that refuses nothing."""
+_UNDERSTANDS = re.compile(
+    r"\b(?:understood|i understand|i see|alright|all right|grand|super|cool|well|oh|ah|brilliant|lovely)\b",
+    re.IGNORECASE,
+)
+RESTATED = 16
+"""Words of a message that says again what is offered."""
 _ANOTHER = re.compile(r"\b(other|another|different|instead|meant|mean)\b", re.IGNORECASE)
 _FILLER = re.compile(
     r"\b(please|pls|plz|thanks?|thank you|thx|ty|cheers|mate|now|asap|quickly|then|that|it|this|the|for me|just|so|"
@@ -70,11 +77,23 @@ def read_answer(text: str, offer: str) -> Answer:
             return "no"
         rest = _FILLER.sub(" ", _NO.sub(" ", words))
         return "other" if re.search(r"\d", rest) or len(re.findall(r"[\w']+", rest)) > 8 else "no"
-    if re.fullmatch(r"y+|j", words):
+    if re.fullmatch(r"y+|j", words) or (not no and _restates(words, offer.lower())):
         return "yes"
     if re.fullmatch(r"n+", words):
         return "no"
     return "other"
+
+
+def _restates(words: str, offer: str) -> bool:
+    """Whether a message orders just what is offered, in words of the offer alone ("then please send me the link")."""
+    terms = re.findall(r"[\w'-]+", offer)
+    if not terms or _CONDITION.search(words) or _foreign_figures(words, offer):
+        return False
+    verb = re.escape(terms[0])
+    if not re.search(rf"(?:^|[,.;!]\s*|\b(?:then|so|please|pls|just|and)\s+){verb}\b", words):
+        return False
+    said = re.findall(r"[\w'-]+", _FILLER.sub(" ", _YES.sub(" ", _UNDERSTANDS.sub(" ", words))))
+    return 1 < len(words.split()) <= RESTATED and set(said) <= set(terms)
 
 
 def declines(text: str) -> bool:
@@ -121,8 +140,11 @@ def drops_request(text: str) -> bool:
     if _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= DROP_WORDS):
         return True
     first, *after = sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", s)] or [""]
-    if _DROP.match(_SIGH.sub("", first)) is not None and len(first.split()) <= DROP_WORDS and not any(map(asks, after)):
-        return True
+    opening = _DROP.match(_SIGH.sub("", first))
+    if opening is not None and not any(map(asks, after)):
+        told = _SIGH.sub("", first)[opening.end() :]
+        if len(first.split()) <= DROP_WORDS or (re.match(r"\s*[,;:-]", told) and not asks(told)):
+            return True
     *before, last = sentences
     return _DROP.match(last) is not None and len(last.split()) <= DROP_WORDS and not any(map(asks, before))
 
@@ -147,6 +169,8 @@ _SETS_ASIDE = re.compile(
     r"\b(?:leave|keep) (?:us|me|it|that|this|them|everything|things) (?:all )?(?:where|as|how|running|going|the way)\b",
     re.IGNORECASE,
 )
+SHORT_SENTENCE = 6
+"""Words of a sentence within a longer message that takes a request back ("We keep it.")."""
 _PLAIN_NO = re.compile(
     r"\b(?:no|nope|nah|stop)(?=\s*(?:[,.;:!?\n)]|$|(?:wait|thanks?|till|until|not|don'?t|i|we|he|she|it|that|this|sorry|"
     r"please|way|longer)\b))|"
@@ -168,7 +192,9 @@ def turns_down(text: str) -> bool:
     said = _NO_HURRY.sub(" ", text.replace("’", "'"))
     if "?" in said or leans_to_yes(said) or pauses(said):
         return False
-    return takes_back(said) or any(no.search(said) for no in (_SETS_ASIDE, _PLAIN_NO))
+    sentences = re.split(r"(?<=[.!?])\s+|\n+", said)
+    kept = any(_DROP.search(sentence) and len(sentence.split()) <= SHORT_SENTENCE for sentence in sentences)
+    return kept or takes_back(said) or any(no.search(said) for no in (_SETS_ASIDE, _PLAIN_NO))
 
 
 def casts_doubt(text: str) -> bool:

@@ -27,8 +27,8 @@ async def retrieve(state: TurnState, runtime: Runtime[TurnContext]) -> TurnState
     answers = any(_quotes(turn, intent) for intent, _ in brief.route.intents) and brief.route.kind == "start"
     active = turn.frame.active
     continues = active is not None and any(s.kind == "answer" for s in turn.services.library.get(active.name).steps)
-    unclear = brief.route.kind == "clarify" and "?" in turn.text
-    if not (answers or continues or unclear or turn.frame.clarifying):
+    asks = "?" in turn.text and (brief.route.kind == "clarify" or brief.offer_answer == "other")
+    if not (answers or continues or asks or turn.frame.clarifying):
         return {}
     turn.status("Looking in our documentation")
     with turn.stage("retrieve"):

@@ -17,7 +17,8 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of, topics_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.phrasing import introduces, merely_states, thanks_only
+from agents.triage.courtesy import closes, introduces, thanks_only
+from agents.triage.phrasing import merely_states
 from agents.triage.route import (
     ACT,
     OUT_OF_SCOPE,
@@ -31,6 +32,8 @@ from agents.triage.tone import felt_words, sentiment, urgency, urgent_signs
 from agents.turn import TurnContext
 from records.conversation import Role
 
+THANKS, GREETING = "thanks", "greeting"
+"""The matters whose procedures answer courtesies, so far as an operator has them."""
 FEW_WORDS = 4
 SURE = 0.9
 """While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
@@ -174,11 +177,10 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
-    small = [intent for intent, _ in guess.ranking if intent in library.topics.small_talk]
-    if chosen.kind in ("clarify", "out_of_scope") and small and not frame.clarifying and thanks_only(turn.text):
-        chosen = Route("start", ((small[0], turn.text),))
-    if chosen.kind == "out_of_scope" and small and not frame.clarifying and introduces(turn.text):
-        chosen = Route("start", ((small[0], turn.text),))
+    if chosen.kind in ("clarify", "out_of_scope") and not frame.clarifying:
+        kind = THANKS if _rounds_off(turn) else GREETING if introduces(turn.text) else ""
+        if procedure := library.for_intent(kind):
+            chosen = Route("start", ((procedure.intent, turn.text),))
     asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
         chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents)
     )
@@ -187,6 +189,12 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
         if len(turn.text.split()) <= SHORT and revisions(library.get(last.name), last, turn.text, today):
             return Route("resume")
     return chosen
+
+
+def _rounds_off(turn: TurnContext) -> bool:
+    """Whether a message thanks, or closes what was talked about, and asks for nothing."""
+    answered = any(message.role != Role.CUSTOMER for message in turn.start.messages)
+    return thanks_only(turn.text) or (answered and turn.frame.active is None and closes(turn.text))
 
 
 def _something_else(turn: TurnContext, chosen: Route) -> Route:

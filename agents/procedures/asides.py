@@ -5,7 +5,7 @@ import re
 from agents.procedures.dates import LISTED_MONTHS, MONTH
 
 _NEGATED = re.compile(
-    r"[,;]?\s*\b(?:and\s+)?(?:not|instead of|rather than)\s+(?:(?:the|an?|for|in|from|just|only)\s+)*"
+    r"[,;]?\s*\b(?:and\s+)?(?:not|no(?= for\b)|instead of|rather than)\s+(?:(?:the|an?|for|in|from|just|only)\s+)*"
     r"[\w.#'@-]+(?:\s+one\b)?",
     re.IGNORECASE,
 )
@@ -21,6 +21,7 @@ _CLOSING_LINE = re.compile(
 _HERE = re.compile(
     r"\A\W*(?:(?:hi|hey|hello|hallo|good (?:morning|afternoon|evening|day)|dear \w+|morning|hola|hej)[\s,.!-]*"
     r"(?:there|all|team)?[\s,.!-]*)?(?:"
+    r"[\w'’-]+ [\w'’-]+,[^.!?\n]{2,40}[.\n]|"
     r"[\w'’-]+(?: [\w'’-]+)?,? (?:here|speaking)(?=\s*(?:[,.;:!\n-]|$|(?:from|at|in)\b|@))|"
     r"(?:this is|it'?s|my name is|i am|i'm) [\w'’-]+(?: [\w'’-]+)?"
     r"(?=[\s,]+(?:from|at|of|here|speaking|with)\b|\s*[,.;\n]))",
@@ -79,15 +80,23 @@ _AS_BEFORE = (
     r"(?!\s+(?:\w+ing|locked|blocked|down|out|unpaid|open|"
     r"broken|suspended|stuck|wrong|without|unable|in the (?:room|office))\b)"
 )
+_CLAUSE = r"(?:(?<=[.,;:!?\n(])|^|\b(?:but|while|and)\b)\s*(?:for )?"
+_WHAT_IT_HAS = r"(?:what|all|everything|(?:his|her|their|the same) (?:role|rights))"
+_AS_IT_IS = (
+    r"(?:untouched|to stay|not (?:affected|concerned|meant)|(?:fine|ok|okay|alright|all right|good)"
+    r"(?: as (?:(?:it|he|she|they) )?(?:is|are))?(?=\s*(?:[,.;!?]|$)))"
+)
 _SPARED = re.compile(
     "|".join(
         (
-            # "A, B and the cache must stay", "the other one keeps what he has"
-            rf"(?:(?<=[.,;:!?\n(])|^|\b(?:but|while|and)\b)\s*(?:for )?(?:{_SPARED_NAMES}|{_OTHERS}),? "
+            # "the other one keeps what he has", "B is fine as it is"
+            rf"{_CLAUSE}(?:{_SPARED_NAME}|{_OTHERS}),? (?:stays|remains|keeps {_WHAT_IT_HAS}|is {_AS_IT_IS})\b"
+            rf"{_AS_BEFORE}[^.,;!?\n]*",
+            # "A, B and the cache must stay"
+            rf"{_CLAUSE}(?:{_SPARED_NAMES}|{_OTHERS}),? "
             r"(?:(?:must|should|shall|can|may|has to|have to|needs? to|will|is to|are to)\s+)?(?:both |all )?"
-            r"(?:(?:stays?|remains?|keeps? (?:what|all|everything|(?:his|her|their|the same) (?:role|rights))|be kept|"
-            r"be left|(?:is|are) (?:untouched|to stay|not (?:affected|concerned|meant)))\b"
-            rf"{_AS_BEFORE}|not (?:go|be (?:touched|deleted|removed|changed))\b)[^.,;!?\n]*",
+            rf"(?:(?:stay|remain|keep {_WHAT_IT_HAS}|be kept|be left|are {_AS_IT_IS})\b{_AS_BEFORE}|"
+            r"not (?:go|be (?:touched|deleted|removed|changed))\b)[^.,;!?\n]*",
             # "A and B are normal, those stay how they are"
             rf"{_SENTENCE}(?![^.!?;\n]*\b(?:{_CHANGING})\b)[^.!?;\n]*\b(?:those|these|they|that|it|both|all)"
             r"(?: (?:two|three|ones?|can|may|must|should|shall|will|all|both|simply|just)){0,2} (?:stays?|remains?)\b"

@@ -29,6 +29,7 @@ from agents.procedures.slots import (
     in_all,
     revisions,
 )
+from agents.triage.phrasing import asks
 
 MAX_ASKED = 2
 MOST_NAMED = 3
@@ -167,7 +168,8 @@ class ProcedureRun:
             if frame.active is None:
                 raise _Stop(Speech(self._text(), "reply"))
             return
-        if frame.active is None and brief.route.kind != "start" and drops_request(brief.text):
+        new = brief.route.kind == "start" and asks(brief.text)
+        if frame.active is None and not new and drops_request(brief.text):
             frame.clarifying, frame.clarified_words = [], ""
             raise _Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
@@ -206,7 +208,7 @@ class ProcedureRun:
                 if self._correct(active):
                     return
                 if self._starts_another(active):
-                    if rules_out(self.brief.text):
+                    if rules_out(self.brief.text) or turns_down(self.brief.text):
                         self.frame.stack.pop()
                     self._start(self.brief.route.intents)
                     return
@@ -216,7 +218,7 @@ class ProcedureRun:
                 active.asked["offer"] = active.asked.get("offer", 0) + 1
                 if active.asked["offer"] > MAX_ASKED:
                     raise _Stop(self._hand_over(self._queue(), "the customer neither accepted nor declined the offer"))
-                self.spoken.append(self._system("system_offer_again"))
+                self._answer_beside_offer()
             case _ if not active.offering:  # another model had offered it, outside of these steps
                 self.frame.stack.pop()
                 if not self.carried_out:
@@ -225,6 +227,17 @@ class ProcedureRun:
                 raise _Stop(Speech(self._text(), "reply"))
             case _:
                 active.offering = False
+
+    def _answer_beside_offer(self) -> None:
+        """What stands in the documentation to a question that was asked instead of a yes."""
+        quoted = quote(self.brief.text, self.brief.passages) if self.brief.relevance >= RELEVANT else None
+        if "?" not in self.brief.text:
+            self.spoken.append(self._system("system_offer_again"))
+        elif quoted is None:
+            self.spoken.append(self._system("system_offer_question"))
+        else:
+            self.spoken.append(quoted.text)
+            self.citations.append(quoted.document_id)
 
     def _decline(self, active: ActiveProcedure, step: Step) -> None:
         """Say that nothing was done, and go on with what else was asked for."""
@@ -385,7 +398,13 @@ class ProcedureRun:
         options = several.candidates if several else candidates
         if asked and several is None and slot.unanswered is not None and not self._consumed:
             self._take(active, slot, slot.unanswered.evaluate(self._names(active)))
-        elif several is None and candidates is not None and len(candidates) <= 1 and not slot.optional:
+        elif (
+            several is None
+            and candidates is not None
+            and len(candidates) <= 1
+            and not slot.optional
+            and not (candidates and self._means_another(active, slot, texts, asked=asked))
+        ):
             self._take(active, slot, identity(slot, candidates[0]) if candidates else None)
         elif slot.default is not None and several is None:
             value = yield from self._evaluate(active, slot.default)
@@ -394,6 +413,13 @@ class ProcedureRun:
             self._take(active, slot, None)
         else:
             self._ask(active, slot, options)
+
+    def _means_another(self, active: ActiveProcedure, slot: Slot, texts: Sequence[str], *, asked: bool) -> bool:
+        """Whether the customer named a record that does not come into question, so that the only one left is not it."""
+        every = candidates_of(slot, active) if slot.where is not None else None
+        return bool(every) and any(
+            isinstance(find(slot, t, every, asked=asked, today=self.today), Found) for t in texts
+        )
 
     def _starts_another(self, active: ActiveProcedure) -> bool:
         """Whether the message asks for something else than the matter under way, not for the same in other words."""

@@ -214,7 +214,7 @@ def _choice(slot: Slot, text: str) -> Found | None:
     """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
     another ("a cache to take load off the server"), else the longest phrase.
     """
-    low = _KEPT.sub(" ", _SETTLED.sub(" ", _plain(text)))
+    low = _NOT_THAT.sub(" ", _KEPT.sub(" ", _SETTLED.sub(" ", _plain(text))))
     wished = _UNWANTED.sub(" ", low)
     return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
 
@@ -267,8 +267,13 @@ _KEPT = re.compile(
     r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b"
 )
 """What shall stay as it is: nothing is asked of that."""
+_NOT_THAT = re.compile(
+    r"[^.!?;\n]*\bnot (?:that|this|those|these)(?: ones?)?\b(?=\s*(?:[.,!?;]|$|please\b|pls\b))[^.!?;\n]*"
+)
+"""What a customer speaks of to say that it is not meant ("the overview we have, so not that one")."""
 _UNWANTED = re.compile(
-    r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor) (?:wants?|wish|wishes|needs?|like|have)\b"
+    r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor|won't|wouldn't|will not|would not) "
+    r"(?:be )?(?:wants?|wish|wishes|needs?|like|have|wanting|needing|requiring)\b"
     r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
     r" [\w'-]+(?: (?:rights|role|access))?|"
     r"\b[\w-]+(?:'s| is| was| would be)? (?:far |much |way )?(?:too (?:little|much|low|high|small|big|weak|dear|"
@@ -313,6 +318,8 @@ def _candidate(
     best = max((score for score, _ in scores), default=0.0)
     if best > 0:
         fitting = [item for score, item in scores if score >= best - 1e-9]
+        if current is not None and _confirmed(current, slot, fitting, candidates, low):
+            return None
         called = [item for item in candidates if _is_called(item, low)]
         if len(called) > 1 and all(item in called for item in fitting):
             fitting = called  # several by their own names: that one of them is named twice over makes it no likelier
@@ -327,6 +334,21 @@ def _candidate(
     if (position := _ordinal(low, len(candidates), asked)) is not None:
         return Found(identity(slot, candidates[position]))
     return None
+
+
+_ORDERED = r"(?:delete|remove|drop|unlock|reset|refund|send|cancel|change|take|for|only|just)"
+
+
+def _confirmed(
+    current: Any, slot: Slot, fitting: Sequence[dict[str, Any]], candidates: Sequence[dict[str, Any]], low: str
+) -> bool:
+    """Whether a message orders the very record that was settled, and names another only beside it."""
+    settled = [item for item in candidates if identity(slot, item) == current]
+    names = [_plain(str(item[key])) for item in settled for key in ("name", "number", "id") if item.get(key)]
+    beside = any(identity(slot, item) != current for item in fitting)
+    return beside and any(
+        re.search(rf"\b{_ORDERED} (?:the |only |just )?{re.escape(name)}(?![\w-])", low) for name in names
+    )
 
 
 def _is_called(item: dict[str, Any], low: str) -> bool:

@@ -16,7 +16,7 @@ _FEARS = re.compile(
 )
 """What somebody would rather avoid ("we don't want to hit the limit"); "I don't want to pay for it" is a wish."""
 _ORDERS = re.compile(
-    r"(?:^|[.!?;:,\n][^\S\n]*|\b(?:and|also|then|just|so) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|"
+    r"(?:^|[.!?;:,\n][^\S\n]*|\b(?:and|also|then|just|so|now) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|"
     r"close|delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|book|create|stop|drop|raise|lower|"
     r"restore|check)\b",
     re.IGNORECASE,
@@ -42,7 +42,11 @@ _RULED_OUT = re.compile(
     r"(?:^|[,;.!?\n(])[^\w\n]*"
     r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
     r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
-    r"no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
+    r"(?:an?|the|no) (?:bigger|smaller|larger|higher|lower|dearer|other|new) \w+ "
+    r"(?:makes no sense|is (?:no|not an) option|is out of the question|is too (?:dear|expensive|much|big))|"
+    r"no (?:bigger|smaller|larger|higher|dearer) \w+|"
+    r"(?:i|we) (?:do not|don't|won't|will not) (?:cancel|delete|remove|change|upgrade|downgrade|move|switch|"
+    r"export|leave)|no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
     r"(?:no|not an?|without) (?:complaints?|hard feelings|offen[cs]e|harm done|drama|panic|threat|emergency)|"
     r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
     r"unlock|touch|reduc|cut|drop|increas|export|restor|expla|switch|move|moving|issu|modif|alter)\w*|"
@@ -74,9 +78,9 @@ _NO_SUBJECT = re.compile(
 
 _HOW_IT_IS = re.compile(
     r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|quick question|question|one question|just (?:asking|curious))\W+)*"
-    r"(?:can|could|may|might|do|does|is|are|will|should)\s+(?:(?:a|an|any|every|each|all|only|the|normal|ordinary)\s+)*"
-    r"(?:[a-z]+\s+)?(?:viewers?|members?|admins?|administrators?|users?|guests?|owners?|customers?|companies|plans?)\s+"
-    r"(?!be\b|please\b|get\b)[a-z]+",
+    r"(?:can|could|may|might|do|does|is|are|will|should)\s+(?:(?:a|an|any|every|each|all|only|the|my|our|normal|ordinary)\s+)*"
+    r"(?:[a-z]+\s+)?(?:people|staff|employees|viewers?|members?|admins?|administrators?|users?|guests?|owners?|customers?|companies|plans?)\s+"
+    r"(?!be\b|please\b|get\b|have\b)[a-z]+",
     re.IGNORECASE,
 )
 _SUPPOSES = re.compile(
@@ -135,42 +139,6 @@ HALVES = 10
 """At so many places at most a message is cut in two ..."""
 MOST_JOINTS = 60
 """... of so many that are looked at."""
-
-
-_ACKNOWLEDGES = re.compile(
-    r"^\W*(?:(?:ok|okay|ah|oh|cool|alright|all right|great|well)\W+)*"
-    r"(?:good to know|got it|makes sense|fair enough|i see|understood|noted|that helps|that explains it)\b"
-    r"(?!.*\b(?:but|meant|mean|not|still)\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-_GRATEFUL = re.compile(
-    r"^\W*(?:(?:ok|okay|great|perfect|super|ah|oh|cool|good to know|got it|alright|all right)\W+)*"
-    r"(?:thanks|thank you|thx|ty|tks|cheers|ta|merci|danke|gracias|grazie|obrigad[oa]|bedankt|"
-    r"dank(?: je| u)|tack|takk|tak|"
-    r"kiitos|dzi[eę]kuj[eę]|dzi[eę]ki|diky|díky|köszi|mulțumesc|teşekkürler|arigato)\b",
-    re.IGNORECASE,
-)
-
-
-_INTRODUCES = re.compile(
-    r"^\W*(?:(?:hi+|hey+|hello|hallo|good (?:morning|afternoon|evening|day)|morning|evening|hola|hej|moin|dear \w+)\b"
-    r"[\s,.!-]*(?:there|all|team|everyone)?[\s,.!-]*(?:it'?s|its|this is|i'?m|i am|my name is|here is)?|"
-    r"(?:this is|my name is))\s+"
-    r"(?!(?:not|nothing|everything|something|nobody|about|broken|urgent|down|important|its|it|this|me|us|you|we|i)\b)"
-    r"[a-z][\w.'-]+(?: [a-z][\w.'-]+)?(?:,? (?:(?:here|speaking|from|at|of|with)\b|@)(?: [\w&.'-]+){0,4})?\W*$",
-    re.IGNORECASE,
-)
-
-
-def introduces(text: str) -> bool:
-    """Whether a message only says who writes ("hi, this is Ann from the bakery")."""
-    return _INTRODUCES.match(text.replace("’", "'")) is not None and not asks(text)
-
-
-def thanks_only(text: str) -> bool:
-    """Whether a message thanks, or takes note, and for the rest tells something that asks for nothing."""
-    said = text.replace("’", "'")
-    return any(opening.match(said) and not asks(opening.sub("", said)) for opening in (_GRATEFUL, _ACKNOWLEDGES))
 
 
 def asks_how_it_is(text: str) -> bool:

@@ -266,3 +266,33 @@ async def test_who_says_again_what_they_want_is_offered_the_same_again(runtime: 
     first = await talk.say("no")  # to the discount for those who stay
     again = await talk.say("so no further bill please, finish our subscription")
     assert "Shall I cancel" in first["reply"] and "Shall I cancel" in again["reply"]
+
+
+async def test_a_question_instead_of_a_yes_is_answered_and_the_offer_stands(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_033")
+    await talk.say("delete the queue mail-queue please")
+    asked = await talk.say("for how many days could a backup of it be restored?")
+    assert "help centre" in asked["reply"] and "Shall I delete the queue" in asked["reply"]
+    done = await talk.say("then delete the queue")
+    assert done["disposition"] == "resolved"
+    assert [e["tool"] for e in (await talk.record())["effects"]] == ["provisioning.delete_resource"]
+
+
+async def test_who_turns_an_offer_down_for_something_else_is_not_asked_again(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_037")
+    await talk.say("please cancel our subscription, we close down")
+    await talk.say("no")  # to the discount for those who stay
+    await talk.say("hold up, we keep it. please just remove two seats")
+    assert "cancel" not in (await talk.say("yes"))["reply"].lower()
+
+
+async def test_somebody_who_has_the_role_already_is_not_replaced_by_another(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_055")
+    asked = await talk.say("please make Duncan Shaw an admin")
+    assert "Polly" not in asked["reply"].split("?")[0]
+
+
+async def test_a_remark_after_a_matter_is_settled_is_no_new_matter(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("how many api calls have we used?")
+    assert (await talk.say("Right, so the boys can go on with their tests. Much obliged"))["disposition"] == "resolved"

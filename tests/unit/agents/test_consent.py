@@ -140,3 +140,33 @@ def test_what_there_shall_be_none_of_refuses_nothing() -> None:
 )
 def test_a_no_in_many_words(text: str, expected: bool) -> None:
     assert turns_down(text) is expected
+
+
+LINK = "send a link to change the card that pays for your subscription to ann@bakery.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I see. Then please send me the link", "yes"),
+        ("so send on that link", "yes"),
+        ("please send it", "yes"),
+        ("send me the invoice", "other"),
+        ("send the link to bob@other.example", "other"),
+        ("then send me the link for a new password", "other"),
+        ("why send me a link?", "other"),
+        ("who shall send the link", "other"),
+    ],
+)
+def test_an_order_in_the_words_of_the_offer_is_a_yes(text: str, expected: str) -> None:
+    assert read_answer(text, LINK) == expected
+
+
+def test_a_request_is_taken_back_however_long_the_reason_after_a_comma() -> None:
+    assert drops_request(
+        "nvm, paul tells me that the people in the warehouse still take their lists out of it every day"
+    )
+    assert not drops_request(
+        "nvm, paul tells me that the people in the warehouse would like to have it moved to Dublin, can you?"
+    )
+    assert turns_down("hold up, ann waves at me. We keep it. She only wants two seats gone")

@@ -448,3 +448,27 @@ def test_a_plan_is_corrected_by_its_name() -> None:
     ]
     text = "no wait, business is enough for us"
     assert find(slot("plan"), text, plans, asked=False, today=TODAY, current="enterprise") == Found("business")
+
+
+def test_who_is_fine_is_not_meant() -> None:
+    assert value("user", "the Ortiz one, Iris is fine as is", USERS, asked=True) == "usr_3"
+    assert value("user", "a link for Sam Ortiz, no for Duncan, his is fine", USERS) == "usr_3"
+
+
+def test_who_begins_with_name_and_company_is_not_meant() -> None:
+    text = "Iris Vance, The Foundry. Duncan leaves the technical side, an ordinary member will do for him"
+    assert value("user", text, USERS) == "usr_2"
+
+
+def test_a_record_that_is_named_again_is_not_changed_for_one_beside_it() -> None:
+    text = "delete menu-photos, and only that, orders runs the shop"
+    assert find(slot("resource"), text, RESOURCES, asked=False, today=TODAY, current="res_2") is None
+    other = find(slot("resource"), "no, orders, not menu-photos", RESOURCES, asked=False, today=TODAY, current="res_2")
+    assert other == Found("res_3")
+
+
+def test_a_choice_that_is_not_the_one_is_not_chosen() -> None:
+    kinds = {"overview": ["security overview"], "agreement": ["process data"]}
+    text = "the paper on how you process data. The security overview she has, so not that one please"
+    assert value("choice", text, choices=kinds) == "agreement"
+    assert value("choice", "She won't be needing full access, normal will do", choices=ROLES) == "member"

@@ -1,0 +1,94 @@
+"""Courtesies: who only says who writes, thanks, or rounds a matter off, and asks for nothing."""
+
+import re
+
+from agents.triage.phrasing import asks
+
+_ACKNOWLEDGES = re.compile(
+    r"^\W*(?:(?:ok|okay|ah|oh|cool|alright|all right|great|well)\W+)*"
+    r"(?:good to know|got it|makes sense|fair enough|i see|understood|noted|that helps|that explains it)\b"
+    r"(?!.*\b(?:but|meant|mean|not|still)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+_GRATEFUL = re.compile(
+    r"^\W*(?:(?:ok|okay|great|perfect|super|ah|oh|cool|good to know|got it|alright|all right)\W+)*"
+    r"(?:thanks|thank you|thx|ty|tks|cheers|ta|merci|danke|gracias|grazie|obrigad[oa]|bedankt|"
+    r"dank(?: je| u)|tack|takk|tak|"
+    r"kiitos|dzi[eę]kuj[eę]|dzi[eę]ki|diky|díky|köszi|mulțumesc|teşekkürler|arigato)\b",
+    re.IGNORECASE,
+)
+
+
+_INTRODUCES = re.compile(
+    r"^\W*(?:(?:hi+|hey+|hello|hallo|good (?:morning|afternoon|evening|day)|morning|evening|hola|hej|moin|dear \w+)\b"
+    r"[\s,.!-]*(?:there|all|team|everyone)?[\s,.!-]*(?:it'?s|its|this is|i'?m|i am|my name is|here is)?|"
+    r"(?:this is|my name is))\s+"
+    r"(?!(?:not|nothing|everything|something|nobody|about|broken|urgent|down|important|its|it|this|me|us|you|we|i)\b)"
+    r"[a-z][\w.'-]+(?: [a-z][\w.'-]+)?(?:,? (?:(?:here|speaking|from|at|of|with)\b|@)(?: [\w&.'-]+){0,4})?\W*$",
+    re.IGNORECASE,
+)
+_GREETS = re.compile(
+    r"\b(?:hi+|hey+|hello|hallo|how'?ya|good (?:morning|afternoon|evening|day)|g?uten (?:morgen|tag|abend)|"
+    r"morning|afternoon|evening|hola|hej|hei|moin|servus|ciao|buongiorno|bonjour|salut|ol[aá]|dear \w+|greetings)\b",
+    re.IGNORECASE,
+)
+_OFFICE = frozenset(
+    "it's its this is i am i'm my name here speaking from at of in the and & @ for with again accounting accounts "
+    "payable receivable finance it hr admin support office management manager assistant department team procurement "
+    "purchasing".split()
+)
+_NAMED = 10
+"""Words up to which a message can be nothing but who writes."""
+
+
+def _names_only(text: str) -> bool:
+    """Whether nothing stands in a message but a greeting, names and what people call their place at work."""
+    words = re.findall(r"[^\s,.!;:()-]+", _GREETS.sub(" ", text))
+    others = [word for word in words if word.lower() not in _OFFICE]
+    return (
+        2 <= len(words) <= _NAMED and bool(others) and all(word[0].isupper() and word[1:].islower() for word in others)
+    )
+
+
+def introduces(text: str) -> bool:
+    """Whether a message only says who writes ("hi, this is Ann from the bakery")."""
+    said = text.replace("’", "'")
+    return (_INTRODUCES.match(said) is not None or _names_only(said)) and not asks(said)
+
+
+_CLOSES = re.compile(
+    r"^\W*(?:(?:ok|okay|right|phew|well|a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
+    r"parfait|perfetto|understood|bless you|that'?s (?:it|all|that|fine|good|great)|cool|nice|wow|hm+,? ok|alright|"
+    r"all right|fair enough|i see|got it|noted|excellent|wonderful|amazing|sorted|works|yay)\b)",
+    re.IGNORECASE,
+)
+_THANKS_AT_THE_END = re.compile(
+    r"\b(?:thanks|thank you|thx|cheers|ta|much obliged|obliged|merci|danke|gracias|grazie|tack|takk)\b"
+    r"[^.!?\n]{0,25}\W*$",
+    re.IGNORECASE,
+)
+_SETTLED = re.compile(
+    r"\b(?:my (?:mistake|bad|fault)|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
+    r"(?:as|how) (?:it|they|we) (?:is|are)|found it|only curio\w+|just curio\w+|saved (?:me|us|my)|"
+    r"you'?re (?:a|the) \w+|nothing (?:needs|has) to)\b",
+    re.IGNORECASE,
+)
+_NOTHING_NEEDED = re.compile(r"\b(?:nothing|no one|nobody) (?:needs?|has|must)\b[^.!?,;\n]*", re.IGNORECASE)
+_TROUBLE = re.compile(
+    r"\b(?:still|again|but|except|however|wrong|(?:doesn'?t|does not|didn'?t|isn'?t|not) work\w*|can'?t|cannot|broken|"
+    r"missing|locked|instead)\b",
+    re.IGNORECASE,
+)
+
+
+def closes(text: str) -> bool:
+    """Whether a message only rounds a matter off ("right, so it can go to the old papers. much obliged")."""
+    said = _NOTHING_NEEDED.sub(" ", text.replace("’", "'"))
+    ends = any(sign.search(said) for sign in (_CLOSES, _THANKS_AT_THE_END, _SETTLED))
+    return ends and not asks(said) and _TROUBLE.search(said) is None
+
+
+def thanks_only(text: str) -> bool:
+    """Whether a message thanks, or takes note, and for the rest tells something that asks for nothing."""
+    said = text.replace("’", "'")
+    return any(opening.match(said) and not asks(opening.sub("", said)) for opening in (_GRATEFUL, _ACKNOWLEDGES))
