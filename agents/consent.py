@@ -27,7 +27,7 @@ _NO = re.compile(
 _TAKES_BACK = (
     r"never ?mind|nvm|nevermind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+|"
     r"(?:my|the|this) (?:question|request|message|mail))|"
-    r"leave it|(?:i )?changed my mind|don'?t bother|drop it|no longer needed"
+    r"leave it|(?:i )?changed my mind|don'?t bother(?! with\b| to\b)|drop it|no longer needed"
 )
 _REFUSAL = re.compile(
     rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"
@@ -49,6 +49,10 @@ _UNDERSTANDS = re.compile(
 )
 RESTATED = 16
 """Words of a message that says again what is offered."""
+_NOTHING_ELSE = re.compile(
+    r"\b(?:no,? ?)+(?:that'?s all|nothing else|nothing more),?\s+(?=only\b|just\b)", re.IGNORECASE
+)
+"""What is only ruled out beside the offer: "no no, nothing else, only the card"."""
 _ANOTHER = re.compile(r"\b(other|another|different|instead|meant|mean)\b", re.IGNORECASE)
 _FILLER = re.compile(
     r"\b(please|pls|plz|thanks?|thank you|thx|ty|cheers|mate|now|asap|quickly|then|that|it|this|the|for me|just|so|"
@@ -60,7 +64,7 @@ _FILLER = re.compile(
 
 def read_answer(text: str, offer: str) -> Answer:
     """Whether `text` accepts (`yes`), declines (`no`) or does neither to the offer whose wording is `offer`."""
-    words = text.strip().lower().replace("’", "'")
+    words = _NOTHING_ELSE.sub(" ", text.strip().lower().replace("’", "'"))
     yes, no = _YES.search(words), _NO.search(words)
     if yes and not no:
         rest = _YES.sub(" ", words)
@@ -149,7 +153,21 @@ def drops_request(text: str) -> bool:
     return _DROP.match(last) is not None and len(last.split()) <= DROP_WORDS and not any(map(asks, before))
 
 
+def begins_by_dropping(text: str) -> bool:
+    """Whether the very first words take a request back ("nvm, we found it")."""
+    return _DROP.match(_SIGH.sub("", text.strip().replace("’", "'"))) is not None
+
+
 _PAUSES = re.compile(r"\b(wait|hold (on|off)|not (now|yet))\b", re.IGNORECASE)
+
+
+def denies(text: str, matter: str) -> bool:
+    """Whether a message says that it is not about a matter ("it isn't the invoices"). `matter`: what that is called."""
+    words = [word.rstrip("s") for word in re.findall(r"[a-z]{4,}", matter.lower())]
+    said = text.lower().replace("’", "'")
+    return any(
+        re.search(rf"\b(?:not|isn't|aren't|wasn't) (?:about )?(?:the |an? |our |my )?{word}", said) for word in words
+    )
 
 
 def takes_back(text: str) -> bool:
@@ -166,6 +184,7 @@ def pauses(text: str) -> bool:
 
 _SETS_ASIDE = re.compile(
     r"\b(?:scratch|scrap|bin|park) (?:that|it|this)\b|"
+    r"\bleave (?:the|our|my) \w+ (?:be|alone|as it is|as is)\b|"
     r"\b(?:leave|keep) (?:us|me|it|that|this|them|everything|things) (?:all )?(?:where|as|how|running|going|the way)\b",
     re.IGNORECASE,
 )
@@ -175,7 +194,8 @@ _PLAIN_NO = re.compile(
     r"\b(?:no|nope|nah|stop)(?=\s*(?:[,.;:!?\n)]|$|(?:wait|thanks?|till|until|not|don'?t|i|we|he|she|it|that|this|sorry|"
     r"please|way|longer)\b))|"
     r"\b(?:do not|don'?t) (?:do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|"
-    r"touch|restore|start)\b|\b(?:i|we)(?:'d| would) rather\b|\bnot that\b",
+    r"touch|restore|start|end|close|book)\b|"
+    r"\bstop (?:everything|it|this|that|all)\b|\b(?:i|we)(?:'d| would) rather\b|\bnot that\b",
     re.IGNORECASE,
 )
 _NO_HURRY = re.compile(

@@ -29,7 +29,9 @@ class ActiveProcedure(BaseModel):
     waiting_for: str | None = None
     asked: dict[str, int] = Field(default_factory=dict)
     opening: str = ""
-    """The customer's words that started it: slots are looked for there too."""
+    """The customer's words that started it: slots are looked for there too ..."""
+    answers: list[str] = Field(default_factory=list)
+    """... and in what they said when they were asked for another one."""
     offering: bool = False
     in_all: int | None = None
     """How many the customer wants in all, where they spoke of that and not of how many more."""

@@ -17,7 +17,7 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.run import chosen_of, topics_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.courtesy import closes, introduces, thanks_only
+from agents.triage.courtesy import closes, introduces, introduces_first, thanks_only
 from agents.triage.phrasing import merely_states
 from agents.triage.route import (
     ACT,
@@ -39,6 +39,8 @@ SURE = 0.9
 """While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
 UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
+LIKELY_ENOUGH = 0.3
+"""Probability from which a first message is asked about, though it tells little but who writes."""
 FOR_PEOPLE = 0.5
 """Probability from which a message is about something that people see to, whichever of these matters it is."""
 FEARED = 0.2
@@ -177,8 +179,10 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
-    if chosen.kind in ("clarify", "out_of_scope") and not frame.clarifying:
-        kind = THANKS if _rounds_off(turn) else GREETING if introduces(turn.text) else ""
+    small = {library.topics.answering, *library.topics.small_talk}
+    nothing_asked = chosen.kind in ("clarify", "out_of_scope") or {intent for intent, _ in chosen.intents} <= small
+    if chosen.kind != "continue" and nothing_asked and not frame.clarifying:
+        kind = THANKS if _rounds_off(turn) else GREETING if _opens(turn, chosen) else ""
         if procedure := library.for_intent(kind):
             chosen = Route("start", ((procedure.intent, turn.text),))
     asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
@@ -195,6 +199,15 @@ def _rounds_off(turn: TurnContext) -> bool:
     """Whether a message thanks, or closes what was talked about, and asks for nothing."""
     answered = any(message.role != Role.CUSTOMER for message in turn.start.messages)
     return thanks_only(turn.text) or (answered and turn.frame.active is None and closes(turn.text))
+
+
+def _opens(turn: TurnContext, chosen: Route) -> bool:
+    """Whether a message says who writes, and nothing yet of what it is about."""
+    if introduces(turn.text):
+        return True
+    first = all(message.role == Role.CUSTOMER for message in turn.start.messages)
+    likely = turn.guess.best[1] if turn.guess is not None else 0.0
+    return first and (chosen.kind == "out_of_scope" or likely < LIKELY_ENOUGH) and introduces_first(turn.text)
 
 
 def _something_else(turn: TurnContext, chosen: Route) -> Route:
@@ -252,6 +265,7 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
     for_people = sum(p for intent, p in guess.ranking if intent in people)
     if (
         turn.frame.active is None
+        and guess.out_of_scope < OUT_OF_SCOPE
         and for_people >= FOR_PEOPLE
         and (likeliest := max(people, key=lambda intent: probabilities[intent]))
     ):

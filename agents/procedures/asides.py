@@ -5,7 +5,8 @@ import re
 from agents.procedures.dates import LISTED_MONTHS, MONTH
 
 _NEGATED = re.compile(
-    r"[,;]?\s*\b(?:and\s+)?(?:not|no(?= for\b)|instead of|rather than)\s+(?:(?:the|an?|for|in|from|just|only)\s+)*"
+    r"[,;]?\s*\b(?:and\s+)?(?:not|no(?: (?:need|change|link))?(?= for\b)|nothing(?= for\b)|instead of|rather than)\s+"
+    r"(?:(?:the|an?|for|in|from|just|only)\s+)*"
     r"[\w.#'@-]+(?:\s+one\b)?",
     re.IGNORECASE,
 )
@@ -75,7 +76,9 @@ _CHANGING = (
 )
 _SPARED_NAME = rf"(?:(?!(?:{_NOTHING_SPARED})\b)[\w.'@-]+ ){{0,2}}(?!(?:{_NOTHING_SPARED})\b)[\w.'@-]+"
 _SPARED_NAMES = rf"{_SPARED_NAME}(?:(?:\s*,\s*(?:and |or )?|\s+(?:and|or|&)\s+){_SPARED_NAME})*"
-_OTHERS = r"(?:the |all |all the )?(?:others?|other ones?|other two|rest)"
+_OTHERS = (
+    r"(?:the |all |all the )?(?:others?|other (?:ones?|two|things|ones|resources|users|people)|rest|everything else)"
+)
 _AS_BEFORE = (
     r"(?!\s+(?:\w+ing|locked|blocked|down|out|unpaid|open|"
     r"broken|suspended|stuck|wrong|without|unable|in the (?:room|office))\b)"
@@ -84,7 +87,7 @@ _CLAUSE = r"(?:(?<=[.,;:!?\n(])|^|\b(?:but|while|and)\b)\s*(?:for )?"
 _WHAT_IT_HAS = r"(?:what|all|everything|(?:his|her|their|the same) (?:role|rights))"
 _AS_IT_IS = (
     r"(?:untouched|to stay|not (?:affected|concerned|meant)|(?:fine|ok|okay|alright|all right|good)"
-    r"(?: as (?:(?:it|he|she|they) )?(?:is|are))?(?=\s*(?:[,.;!?]|$)))"
+    r"(?: (?:as|how|the way) (?:(?:it|he|she|they) )?(?:is|are))?(?=\s*(?:[,.;!?]|$)))"
 )
 _SPARED = re.compile(
     "|".join(
@@ -96,7 +99,8 @@ _SPARED = re.compile(
             rf"{_CLAUSE}(?:{_SPARED_NAMES}|{_OTHERS}),? "
             r"(?:(?:must|should|shall|can|may|has to|have to|needs? to|will|is to|are to)\s+)?(?:both |all )?"
             rf"(?:(?:stay|remain|keep {_WHAT_IT_HAS}|be kept|be left|are {_AS_IT_IS})\b{_AS_BEFORE}|"
-            r"not (?:go|be (?:touched|deleted|removed|changed))\b)[^.,;!?\n]*",
+            r"not (?:go|be (?:touched|deleted|removed|changed))\b)[^.,;!?\n]*"
+            rf"(?:,? (?:also|and also|including|as well as|even|especially) {_SPARED_NAMES})?",
             # "A and B are normal, those stay how they are"
             rf"{_SENTENCE}(?![^.!?;\n]*\b(?:{_CHANGING})\b)[^.!?;\n]*\b(?:those|these|they|that|it|both|all)"
             r"(?: (?:two|three|ones?|can|may|must|should|shall|will|all|both|simply|just)){0,2} (?:stays?|remains?)\b"
@@ -140,7 +144,8 @@ def without_negated(text: str) -> str:
 
 
 TAKEN_BACK = re.compile(
-    r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|wait|actually|scratch that|correction|"
+    r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|pardon|oops|excuse me|"
+    r"wait|actually|scratch that|correction|"
     r"make that|or rather)|(?:^|[.;!?\n])\s*(?:ah|oh|hm+|ach),? no|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))"
     r"\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
     re.IGNORECASE,

@@ -35,6 +35,8 @@ _TOTALS = _patterns(
     rf"\b(?:make it|make that|want|wants?|need|needs|should be|be|to) (?:to be |to have )?(?:only |just )?<N>{_MORE}",
     r"<N> (?:\w+ )?(?:in (?:total|all)|altogether|overall|total)\b",
     r"\b(?:a total of|in total|in all) <N>",
+    r"\b(?:today|now|currently|current|at present|so far)\b[^.!?\d]{0,12}<M>[^!?\d]{0,30}\b(?:required|needed|wanted|"
+    r"new|then|future|target|planned|from now on)\b[^.!?\d]{0,20}<N>",
     r"\b(?:which|that|this|so it)(?:'ll| will| would|'d)? (?:makes?|leaves?|gives?|brings?) (?:us |it |that )?"
     r"(?:with |down to |to |at )?<N>",
     rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\b(?:to|at) (?:just |only |exactly )?<N>{_MORE}",

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any, Literal
 
 from agents.brief import Brief
-from agents.consent import declines, drops_request, read_answer, rules_out, turns_down
+from agents.consent import begins_by_dropping, declines, denies, drops_request, read_answer, rules_out, turns_down
 from agents.frame import ActiveProcedure, Frame
 from agents.procedures.expressions import Expression, ExpressionError
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
@@ -29,9 +29,11 @@ from agents.procedures.slots import (
     in_all,
     revisions,
 )
-from agents.triage.phrasing import asks
+from agents.triage.phrasing import asks, leans
 
 MAX_ASKED = 2
+MAX_ANSWERS = 4
+"""So many answers are looked through for what is asked later."""
 MOST_NAMED = 3
 """So many matters at most are named to a customer who is asked which one they mean."""
 MOST_EACH = 2
@@ -168,8 +170,8 @@ class ProcedureRun:
             if frame.active is None:
                 raise _Stop(Speech(self._text(), "reply"))
             return
-        new = brief.route.kind == "start" and asks(brief.text)
-        if frame.active is None and not new and drops_request(brief.text):
+        nothing_new = brief.route.kind != "start" or (begins_by_dropping(brief.text) and not asks(brief.text))
+        if frame.active is None and nothing_new and drops_request(brief.text):
             frame.clarifying, frame.clarified_words = [], ""
             raise _Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
@@ -180,7 +182,11 @@ class ProcedureRun:
                 self._start(tuple((intent, words) for intent in chosen))
                 return
         match brief.route.kind:
+            case "start" | "clarify" if frame.active is None and self._was_declined(brief.route.intents):
+                raise _Stop(Speech(self._system("system_dropped"), "reply"))
             case "start" if frame.active is None or self._starts_another(frame.active):
+                if frame.active is not None and denies(brief.text, self._procedure(frame.active).title):
+                    frame.stack.pop()
                 self._start(brief.route.intents)
             case "start" | "continue" if frame.active is not None:
                 self._correct(frame.active)
@@ -194,6 +200,12 @@ class ProcedureRun:
                 raise _Stop(Speech(self._system("system_dropped"), "reply"))
             case _:
                 self._out_of_scope()
+
+    def _was_declined(self, intents: tuple[tuple[str, str], ...]) -> bool:
+        """Whether a message says once more that what was settled last shall not be."""
+        last = self.frame.last
+        again = last is not None and self._procedure(last).intent in {intent for intent, _ in intents}
+        return again and bool(self.frame.declined_offers) and turns_down(self.brief.text)
 
     def _answer_to_offer(self, active: ActiveProcedure) -> None:
         step = self._procedure(active).steps[active.position]
@@ -243,7 +255,7 @@ class ProcedureRun:
         """Say that nothing was done, and go on with what else was asked for."""
         self.frame.declined_offers += 1
         self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
-        self.frame.stack.pop()
+        self.frame.last = self.frame.stack.pop()
         if self.brief.route.kind == "start":
             self._start(self.brief.route.intents)
             return
@@ -288,7 +300,11 @@ class ProcedureRun:
     def _clarify(self) -> None:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:MOST_NAMED]
         answering = self.library.topics.answering
-        if "?" in self.brief.text and self.brief.relevance >= RELEVANT and answering and len(intents) < MOST_NAMED:
+        answered = bool(answering) and "?" in self.brief.text and self.brief.relevance >= RELEVANT
+        if answered and self.frame.last is not None and leans(self.brief.text):  # about what was just settled
+            self._start(((answering, self.brief.text),))
+            return
+        if answered and len(intents) < MOST_NAMED:
             intents = list(dict.fromkeys((*intents, answering)))
         self._not_understood()
         self.frame.clarifying, self.frame.clarified_words = intents, self.brief.text
@@ -370,7 +386,7 @@ class ProcedureRun:
         if asked:
             texts = [] if self._consumed else [self.brief.text]
         else:
-            texts = list(dict.fromkeys((active.opening, self.brief.text)))
+            texts = list(dict.fromkeys((active.opening, *active.answers, self.brief.text)))
         several: Several | None = None
         for text in texts:
             total = in_all(text, None, opening=not asked)
@@ -389,9 +405,13 @@ class ProcedureRun:
                 self._do_each(active, each[1:])
                 found = Found(each[0])
             if isinstance(found, Found):
+                if asked:
+                    self._keep_answer(active)
                 self._take(active, slot, found.value)
                 return
             several = several or found
+        if asked:
+            self._keep_answer(active)
         if asked and several is None and not self._consumed and self._starts_another(active):
             self._start(self.brief.route.intents)
             raise _TopicChange
@@ -412,7 +432,19 @@ class ProcedureRun:
         elif slot.optional:
             self._take(active, slot, None)
         else:
+            if asked and not self._consumed and self._says_more(active, slot):
+                active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
             self._ask(active, slot, options)
+
+    def _keep_answer(self, active: ActiveProcedure) -> None:
+        if not self._consumed and self.brief.text not in active.answers:
+            active.answers = [*active.answers, self.brief.text][-MAX_ANSWERS:]
+
+    def _says_more(self, active: ActiveProcedure, asked: Slot) -> bool:
+        """Whether a message that does not answer the question says what would be asked later ("small, please")."""
+        others = [s for n, s in self._procedure(active).slots.items() if n not in active.slots and s.name != asked.name]
+        named = [s for s in others if s.type in ("choice", "count") and s.source is None and not s.optional]
+        return any(isinstance(find(s, self.brief.text, None, asked=False, today=self.today), Found) for s in named)
 
     def _means_another(self, active: ActiveProcedure, slot: Slot, texts: Sequence[str], *, asked: bool) -> bool:
         """Whether the customer named a record that does not come into question, so that the only one left is not it."""

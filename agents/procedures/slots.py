@@ -62,10 +62,12 @@ def find(
     `asked` says that the slot was just asked for, so a bare "the second" or a bare name counts. `current` is the value
     so far: "the other one" means another.
     """
-    if (corrected := corrected_to(text)) and isinstance(
-        found := find(slot, corrected, candidates, asked=asked, today=today, current=current), Found
-    ):
-        return found
+    if corrected := corrected_to(text):
+        found = find(slot, corrected, candidates, asked=asked, today=today, current=current)
+        if isinstance(found, Found):
+            return found
+        if slot.type == "count" and (bare := _BARE_COUNT.match(corrected)):
+            return Found(int(bare[1]) if bare[1].isdigit() else NUMBER_WORDS[bare[1].lower()])
     if candidates is not None or slot.type in ("count", "month"):
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
@@ -238,6 +240,12 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
 _NUMBER = rf"(?:\d{{1,4}}|{'|'.join(word for word in NUMBER_WORDS if word not in ('a', 'an', 'another', 'zero'))})"
 
 
+_BARE_COUNT = re.compile(
+    rf"\W*(?:(?:it'?s|make it|make that|rather|only|just|no|that'?s)\s+)*({_NUMBER})\b"
+    r"(?=\s*(?:[.,;!?](?!\d)|$|(?:more|please|pls|then|seats?|places?|people)\b))",
+    re.IGNORECASE,
+)
+"""How many, after words by which a number is taken back ("sorry, it's three")."""
 _LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")
 
 
@@ -345,6 +353,8 @@ def _confirmed(
     """Whether a message orders the very record that was settled, and names another only beside it."""
     settled = [item for item in candidates if identity(slot, item) == current]
     names = [_plain(str(item[key])) for item in settled for key in ("name", "number", "id") if item.get(key)]
+    if slot.type == "user":
+        names += [word for name in names for word in re.findall(r"[^\W\d_]{3,}", name)]
     beside = any(identity(slot, item) != current for item in fitting)
     return beside and any(
         re.search(rf"\b{_ORDERED} (?:the |only |just )?{re.escape(name)}(?![\w-])", low) for name in names

@@ -50,6 +50,21 @@ def _names_only(text: str) -> bool:
     )
 
 
+_INTRODUCES_FIRST = re.compile(
+    r"^\W*(?!(?:the|our|my|we|you|your|an?|that|they|there|some|all|no|not|yes)\b)"
+    r"(?!(?:it'?s|i'?m) (?:about|the|an?|not|just|been|only|my|our|that)\b)"
+    r"(?:[\w'’]+ ){0,2}?(?:(?:it'?s|this is|here is|i'?m|i am|my name is) )?[\w.'’-]+(?: [\w.'’-]+)?"
+    r"(?:,? (?:here|speaking|from|at|of|with|@|over at)\b|,)(?: [\w&.'’-]+){1,4}?\s*(?=[,.!;\n]|$)",
+    re.IGNORECASE,
+)
+
+
+def introduces_first(text: str) -> bool:
+    """Whether a message begins with who writes, and goes on without asking for anything."""
+    said = _GREETS.sub(" ", text.replace("’", "'"), count=2).strip(" ,.!\n")
+    return _INTRODUCES_FIRST.match(said) is not None and not asks(said)
+
+
 def introduces(text: str) -> bool:
     """Whether a message only says who writes ("hi, this is Ann from the bakery")."""
     said = text.replace("’", "'")
@@ -57,7 +72,7 @@ def introduces(text: str) -> bool:
 
 
 _CLOSES = re.compile(
-    r"^\W*(?:(?:ok|okay|right|phew|well|a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
+    r"^\W*(?:(?:ok|okay|och|right|phew|well|a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
     r"parfait|perfetto|understood|bless you|that'?s (?:it|all|that|fine|good|great)|cool|nice|wow|hm+,? ok|alright|"
     r"all right|fair enough|i see|got it|noted|excellent|wonderful|amazing|sorted|works|yay)\b)",
     re.IGNORECASE,
@@ -70,13 +85,15 @@ _THANKS_AT_THE_END = re.compile(
 _SETTLED = re.compile(
     r"\b(?:my (?:mistake|bad|fault)|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
     r"(?:as|how) (?:it|they|we) (?:is|are)|found it|only curio\w+|just curio\w+|saved (?:me|us|my)|"
-    r"you'?re (?:a|the) \w+|nothing (?:needs|has) to)\b",
+    r"you'?re (?:a|the) \w+|nothing (?:needs|has) to|nothing to (?:change|do)|"
+    r"adds? up|for my notes|only wanted to (?:know|understand|see|ask)|just wanted to (?:know|understand|see|ask)|"
+    r"good ?bye|bye|leave (?:the|our|my) \w+ (?:be|alone|as it is))\b",
     re.IGNORECASE,
 )
 _NOTHING_NEEDED = re.compile(r"\b(?:nothing|no one|nobody) (?:needs?|has|must)\b[^.!?,;\n]*", re.IGNORECASE)
 _TROUBLE = re.compile(
     r"\b(?:still|again|but|except|however|wrong|(?:doesn'?t|does not|didn'?t|isn'?t|not) work\w*|can'?t|cannot|broken|"
-    r"missing|locked|instead)\b",
+    r"missing|locked|instead|do it|do that|go ahead|yes)\b",
     re.IGNORECASE,
 )
 

@@ -6,7 +6,7 @@ from itertools import islice
 _ASKS = re.compile(
     r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
     r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|wants?|needs?|wish|"
-    r"let me|let us|let's|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate|"
+    r"let me|let us|let'?s|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate|"
     r"(?:is|are) (?:only|just) (?:meant|supposed) to|from now on)\b",
     re.IGNORECASE,
 )
@@ -16,9 +16,10 @@ _FEARS = re.compile(
 )
 """What somebody would rather avoid ("we don't want to hit the limit"); "I don't want to pay for it" is a wish."""
 _ORDERS = re.compile(
-    r"(?:^|[.!?;:,\n][^\S\n]*|\b(?:and|also|then|just|so|now) )(?:send|give|add|remove|cancel|make|tell|put|reset|let|"
-    r"close|delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|book|create|stop|drop|raise|lower|"
-    r"restore|check)\b",
+    r"(?:^|[.!?;:,\n][^\S\n]*|"
+    r"\b(?:and|also|then|just|so|now|ok|okay|yes|great|right|fine|good|well|perfect) )(?:send|give|add|remove|cancel|"
+    r"make|tell|put|reset|let|close|delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|"
+    r"book|create|stop|drop|raise|lower|restore|check)\b",
     re.IGNORECASE,
 )
 _STATES = re.compile(
@@ -49,7 +50,7 @@ _RULED_OUT = re.compile(
     r"export|leave)|no (?:copy|change|refund|action) (?:is )?(?:needed|necessary|required)|"
     r"(?:no|not an?|without) (?:complaints?|hard feelings|offen[cs]e|harm done|drama|panic|threat|emergency)|"
     r"(?:do not|don't|dont|never|not)\s+(?:cancel|delet|remov|refund|chang|upgrad|downgrad|send|sent|add|creat|reset|"
-    r"unlock|touch|reduc|cut|drop|increas|export|restor|expla|switch|move|moving|issu|modif|alter)\w*|"
+    r"unlock|touch|reduc|cut|drop|increas|export|restor|expla|switch|move|moving|issu|modif|alter|put|book|charg)\w*|"
     r"(?:i|we) (?:do not|don't|dont) (?:(?:want|wish|need) to (?:see|get|receive|hear|have)|(?:want|need) (?:"
     r"(?:an?|another|any|more|help|explanations?) (?!more\b|than\b|of (?:the|our|my|these|those)\b)"
     r"(?![^.,!?;\n]*\bany ?more\b)|"

@@ -8,6 +8,7 @@ from agents.frame import Frame
 from agents.triage.phrasing import (
     adds_only,
     announces_several,
+    asks,
     asks_how_it_is,
     halves_of,
     hangs,
@@ -184,7 +185,7 @@ def learned_matter(guess: Guess, parts: Sequence[Guess]) -> tuple[str, float] | 
 def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Sequence[Guess], topics: Topics) -> bool:
     """Whether something was asked for, and clearly so where it would end in an effect.
 
-    Without a rival there is nothing to ask: the offer itself is the question.
+    Without a rival there is nothing to ask where something was asked for: the offer itself is the question.
     """
     if len(found) != 1 or found[0][0] not in topics.acting:
         return bool(found)
@@ -193,6 +194,8 @@ def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Seque
     asking = (whole, *(part for part in parts if not merely_states(part.text)))
     if any(guess.best[0] in meant and guess.weight_of(meant) >= ACT for guess in asking):
         return True
+    if not asks(whole.text):  # "we've got eleven seats" may lead to anything
+        return False
     return not any(p >= LIKELY and name in topics.served and name not in meant for name, p in whole.ranking)
 
 

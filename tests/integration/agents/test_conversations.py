@@ -296,3 +296,45 @@ async def test_a_remark_after_a_matter_is_settled_is_no_new_matter(runtime: Runt
     talk = Talk(runtime, "cus_001")
     await talk.say("how many api calls have we used?")
     assert (await talk.say("Right, so the boys can go on with their tests. Much obliged"))["disposition"] == "resolved"
+
+
+async def test_what_was_said_before_it_was_asked_for_is_remembered(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_044")
+    assert "region" in (await talk.say("I need a new database"))["reply"]
+    asked = await talk.say("postgres, small")
+    assert "region" in asked["reply"] and "did not catch" not in asked["reply"]
+    assert 'the small database "shop-db" in eu-west' in (await talk.say("eu-west, call it shop-db"))["reply"]
+
+
+async def test_a_question_about_what_was_just_settled_is_answered(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_017")
+    await talk.say("the report of last month says 99.60, please book the credit that our agreement gives us")
+    await talk.say("yes")
+    assert "Uptime" in (await talk.say("Thank you. On which bill will I find it?"))["reply"]
+
+
+async def test_what_the_account_has_is_told(runtime: Runtime) -> None:
+    told = (await Talk(runtime, "cus_002").say("how many of our seats are in use, and on which plan?"))["reply"]
+    assert "Team plan with 29 seats; 26 of them" in told and "348.00 EUR in all" in told
+
+
+async def test_who_first_says_who_writes_is_not_half_misunderstood(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    assert (await talk.say("god dag, Ove from Atlas Freight, we tidy up a bit this week"))["reply"].startswith("Hello")
+    assert (await talk.say("it's about the thing from last time"))["disposition"] == "awaiting_customer"
+
+
+async def test_what_was_declined_and_is_declined_once_more_is_not_begun_again(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_028")
+    await talk.say("please cancel our subscription, we close down")
+    await talk.say("no")  # to the discount for those who stay
+    await talk.say("no, please don't")
+    again = await talk.say("WAIT, the new place isn't ready. stop everything, don't cancel our subscription")
+    assert (again["disposition"], "Shall I" in again["reply"]) == ("resolved", False)
+
+
+async def test_a_matter_that_it_is_not_about_is_left(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_048")
+    await talk.say("could you send us a copy of an invoice")
+    ended = await talk.say("I asked again: it isn't the invoices. It's the tax statement that she wants.")
+    assert "Tax statement" in ended["reply"] and "Which invoice" not in ended["reply"]

@@ -2,7 +2,16 @@
 
 import pytest
 
-from agents.consent import declines, drops_request, leans_to_yes, read_answer, rules_out, turns_down
+from agents.consent import (
+    begins_by_dropping,
+    declines,
+    denies,
+    drops_request,
+    leans_to_yes,
+    read_answer,
+    rules_out,
+    turns_down,
+)
 
 OFFER = "refund 29.00 EUR of invoice 0042 to the card ending in 4242"
 
@@ -170,3 +179,19 @@ def test_a_request_is_taken_back_however_long_the_reason_after_a_comma() -> None
         "nvm, paul tells me that the people in the warehouse would like to have it moved to Dublin, can you?"
     )
     assert turns_down("hold up, ann waves at me. We keep it. She only wants two seats gone")
+
+
+def test_what_need_not_be_bothered_with_is_no_request_taken_back() -> None:
+    assert not drops_request("we close in December so terminate our account. Don't bother with rebates.")
+    assert begins_by_dropping("ah nvm, found it")
+    assert not begins_by_dropping("please forget what I asked")
+
+
+def test_nothing_else_is_no_refusal_of_what_is_offered() -> None:
+    assert read_answer("no no nothing else, only the card", LINK) == "other"
+    assert read_answer("no, nothing else", LINK) == "no"
+
+
+def test_a_matter_is_denied_by_its_name() -> None:
+    assert denies("It isn't the invoices, those she has", "Send a copy of an invoice")
+    assert not denies("the invoice isn't here yet", "Send a copy of an invoice")

@@ -5,6 +5,7 @@ import pytest
 from agents.procedures.counts import change_in, direction_in, move_in, wanted_in_all
 
 TOTALS = [
+    ("Seats today: 50. Seats required from today: 54.", 54),
     ("take both off, which makes ten", 10),
     ("please raise our seats to 20", 20),
     ("reduce to 38 seats please", 38),

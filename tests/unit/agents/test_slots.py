@@ -472,3 +472,19 @@ def test_a_choice_that_is_not_the_one_is_not_chosen() -> None:
     text = "the paper on how you process data. The security overview she has, so not that one please"
     assert value("choice", text, choices=kinds) == "agreement"
     assert value("choice", "She won't be needing full access, normal will do", choices=ROLES) == "member"
+
+
+def test_only_somebody_is_who_was_settled_already() -> None:
+    assert find(slot("user"), "Iris is in, only Sam", USERS, asked=False, today=TODAY, current="usr_3") is None
+    ruled = "no nothing for duncan, he's fine the way he is. just sam"
+    assert find(slot("user"), ruled, USERS, asked=False, today=TODAY, current="usr_3") in (None, Found("usr_3"))
+
+
+def test_a_number_alone_counts_after_words_that_take_one_back() -> None:
+    for text in ("pardon, it's three. the nephew comes too", "oops, 3", "sorry, make it three please"):
+        assert value("count", text) == 3, text
+
+
+def test_what_stays_among_the_rest_is_not_meant() -> None:
+    text = "orders can be deleted. All the other things stay where they are, also bucket-2, it only looks dead"
+    assert value("resource", text, RESOURCES) == "res_3"
