@@ -42,6 +42,8 @@ SURE = 0.6
 """Probability of an intent below which its first question is the only one: then a person, not a guess."""
 MEANT = 0.2
 """Probability from which an answer that names none of the matters asked about is taken for one of them all the same."""
+NAMING_WORDS = 8
+"""Words up to which an answer chooses a matter by a word of its title; a longer one may speak of anything."""
 RELEVANT = 0.5
 """Retrieval relevance from which a passage may be quoted as an answer."""
 NEAR = 0.25
@@ -105,7 +107,7 @@ def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> l
             return [intent]
         procedure = library.for_intent(intent)
         title = set(re.findall(r"\w{4,}", procedure.title.lower())) if procedure else set()
-        if title & set(re.findall(r"\w{4,}", low)):
+        if len(low.split()) <= NAMING_WORDS and title & set(re.findall(r"\w{4,}", low)):
             return [intent]
     return []
 

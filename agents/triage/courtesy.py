@@ -50,6 +50,11 @@ def _names_only(text: str) -> bool:
     )
 
 
+_HARM = re.compile(
+    r"\b(?:cost|costs|lost|loss|losing|down|dropout|outage|fail\w*|problem|problems|issue|issues|error|errors|complain\w*|"
+    r"angry|urgent|charged|refused|declined|suspended|blocked|hacked|stolen|stuck|dead)\b",
+    re.IGNORECASE,
+)
 _INTRODUCES_FIRST = re.compile(
     r"^\W*(?!(?:the|our|my|we|you|your|an?|that|they|there|some|all|no|not|yes)\b)"
     r"(?!(?:it'?s|i'?m) (?:about|the|an?|not|just|been|only|my|our|that)\b)"
@@ -62,7 +67,11 @@ _INTRODUCES_FIRST = re.compile(
 def introduces_first(text: str) -> bool:
     """Whether a message begins with who writes, and goes on without asking for anything."""
     said = _GREETS.sub(" ", text.replace("’", "'"), count=2).strip(" ,.!\n")
-    return _INTRODUCES_FIRST.match(said) is not None and not asks(said)
+    return (
+        _INTRODUCES_FIRST.match(said) is not None
+        and not asks(said)
+        and not any(sign.search(said) for sign in (_TROUBLE, _HARM))
+    )
 
 
 def introduces(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.triage.courtesy import closes, introduces, thanks_only
+from agents.triage.courtesy import closes, introduces, introduces_first, thanks_only
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,14 @@ def test_thanks_that_ask_for_nothing_are_only_that() -> None:
         assert thanks_only(text), text
     for text in ("thanks, and please send it again", "good to know, but i meant may", "can you thank him?"):
         assert not thanks_only(text), text
+
+
+def test_who_says_who_writes_and_tells_no_harm_is_greeted() -> None:
+    assert introduces_first("god dag, Ove from Fjord Fish, we tidy a bit before the season")
+    assert introduces_first("Nora Field, Bakery North. New on this desk, bear with me.")
+    for text in (
+        "Nora here, Bakery North. Thursday cost us a customer",
+        "the app, the new one, is slow",
+        "we, not you, pay",
+    ):
+        assert not introduces_first(text), text
