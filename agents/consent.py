@@ -53,6 +53,12 @@ _NOTHING_ELSE = re.compile(
     r"\b(?:no,? ?)+(?:that'?s all|nothing else|nothing more),?\s+(?=only\b|just\b)", re.IGNORECASE
 )
 """What is only ruled out beside the offer: "no no, nothing else, only the card"."""
+_STATES_NOT = re.compile(
+    r"\b(?:i|we|you|they|he|she|it) (?:really |still )?(?:don'?t|do not|dont) (?:owe|know|see|use|understand|remember|"
+    r"have|get|recall|mind|work|pay)\b",
+    re.IGNORECASE,
+)
+"""What tells how things are, and refuses nothing."""
 _ANOTHER = re.compile(r"\b(other|another|different|instead|meant|mean)\b", re.IGNORECASE)
 _FILLER = re.compile(
     r"\b(please|pls|plz|thanks?|thank you|thx|ty|cheers|mate|now|asap|quickly|then|that|it|this|the|for me|just|so|"
@@ -65,7 +71,7 @@ _FILLER = re.compile(
 def read_answer(text: str, offer: str) -> Answer:
     """Whether `text` accepts (`yes`), declines (`no`) or does neither to the offer whose wording is `offer`."""
     words = _NOTHING_ELSE.sub(" ", text.strip().lower().replace("’", "'"))
-    yes, no = _YES.search(words), _NO.search(words)
+    yes, no = _YES.search(words), _NO.search(_STATES_NOT.sub(" ", words))
     if yes and not no:
         rest = _YES.sub(" ", words)
         if _CONDITION.search(rest) or _foreign_figures(rest, offer):

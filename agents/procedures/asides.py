@@ -24,6 +24,7 @@ _HERE = re.compile(
     r"(?:there|all|team)?[\s,.!-]*)?(?:"
     r"[\w'’-]+ [\w'’-]+,[^.!?\n]{2,40}[.\n]|"
     r"[\w'’-]+(?: [\w'’-]+)?,? (?:here|speaking)(?=\s*(?:[,.;:!\n-]|$|(?:from|at|in)\b|@))|"
+    r"[\w'’-]+(?: [\w'’-]+)? (?:from|of|at|@) [^.,!?\n]{2,30}[.,!\n]|"
     r"(?:this is|it'?s|my name is|i am|i'm) [\w'’-]+(?: [\w'’-]+)?"
     r"(?=[\s,]+(?:from|at|of|here|speaking|with)\b|\s*[,.;\n]))",
     re.IGNORECASE,
@@ -135,7 +136,7 @@ INTRODUCED = 150
 
 def without_introduction(text: str) -> str:
     """The text less the name by which its writer begins."""
-    return _HERE.sub(" ", text[:INTRODUCED]) + text[INTRODUCED:]
+    return (_HERE.sub(" ", text[:INTRODUCED]) + text[INTRODUCED:]).lstrip()
 
 
 def without_negated(text: str) -> str:

@@ -25,6 +25,7 @@ from agents.procedures.counts import change_in, direction_in, wanted_in_all
 from agents.procedures.dates import LISTED_MONTHS, dates_in, months_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
+from agents.triage.phrasing import asks
 from tools.provenance import NUMBER_WORDS, numbers_in, told_from
 
 TRAITS = ("role", "status", "plan", "currency")
@@ -82,7 +83,8 @@ def find(
         if (rest := PERIOD.sub(" ", text)) != text and months_in(rest, today):
             found = _candidate(slot, rest, candidates, **chosen)
             return found if isinstance(found, Found) else _candidate(slot, text, candidates, **chosen)
-        return _candidate(slot, text, candidates, **chosen)
+        found = _candidate(slot, text, candidates, **chosen)
+        return (_asked_for(slot, text, candidates, **chosen) or found) if isinstance(found, Several) else found
     match slot.type:
         case "choice":
             return _choice(slot, text)
@@ -96,6 +98,16 @@ def find(
             return Found(found[0]) if (found := months_in(text, today)) else None
         case _:
             return _free_text(text, asked)
+
+
+def _asked_for(slot: Slot, text: str, candidates: Sequence[dict[str, Any]], **chosen: Any) -> Found | None:
+    """Of several records that a text names, the one in the only sentence that asks for something."""
+    sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+|\n+", text) if sentence.strip()]
+    asking = [sentence for sentence in sentences if asks(sentence)]
+    if len(sentences) < 2 or len(asking) != 1:
+        return None
+    found = _candidate(slot, asking[0], candidates, **chosen)
+    return found if isinstance(found, Found) else None
 
 
 _BETWEEN = re.compile(
@@ -233,6 +245,7 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
         for value, phrases in slot.choices.items()
         for said in map(_plain, phrases)
         for hit in _said(said).finditer(low)
+        if said.startswith(("not ", "no ")) or _RULES_OUT.search(low[: hit.start()]) is None
     ]
     return Found(max(hits)[3]) if hits else None
 
@@ -246,6 +259,8 @@ _BARE_COUNT = re.compile(
     re.IGNORECASE,
 )
 """How many, after words by which a number is taken back ("sorry, it's three")."""
+_RULES_OUT = re.compile(r"\b(?:not|nor|instead of|rather than) (?:the |an? |our |that |this )?$")
+"""What stands before a choice that is ruled out."""
 _LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")
 
 
@@ -403,7 +418,7 @@ def _likeness(
             continue
         if isinstance(value, int):
             if (
-                key.startswith("amount")
+                key.startswith(("amount", "price"))
                 and key not in ("amount_refunded", "amount_paid")
                 and divmod(value, 100) in numbers
             ):

@@ -81,7 +81,7 @@ def introduces(text: str) -> bool:
 
 
 _CLOSES = re.compile(
-    r"^\W*(?:(?:ok|okay|och|right|phew|well|a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
+    r"^\W*(?:(?:ok|okay|och|ha|haha|sweet|neat|ace|beauty|legend|wicked|right|phew|well|a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
     r"parfait|perfetto|understood|bless you|that'?s (?:it|all|that|fine|good|great)|cool|nice|wow|hm+,? ok|alright|"
     r"all right|fair enough|i see|got it|noted|excellent|wonderful|amazing|sorted|works|yay)\b)",
     re.IGNORECASE,
@@ -94,12 +94,18 @@ _THANKS_AT_THE_END = re.compile(
 _SETTLED = re.compile(
     r"\b(?:my (?:mistake|bad|fault)|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
     r"(?:as|how) (?:it|they|we) (?:is|are)|found it|only curio\w+|just curio\w+|saved (?:me|us|my)|"
-    r"you'?re (?:a|the) \w+|nothing (?:needs|has) to|nothing to (?:change|do)|"
+    r"you'?re (?:a|the) \w+|nothing (?:needs|has) to|nothing (?:is )?wrong|"
+    r"(?:only|just) need(?:ed)? (?:it|this|that|the \w+) for|"
+    r"nothing to (?:change|do)|only for (?:my|our|the)|belongs to|"
     r"adds? up|for my notes|only wanted to (?:know|understand|see|ask)|just wanted to (?:know|understand|see|ask)|"
     r"good ?bye|bye|leave (?:the|our|my) \w+ (?:be|alone|as it is))\b",
     re.IGNORECASE,
 )
-_NOTHING_NEEDED = re.compile(r"\b(?:nothing|no one|nobody) (?:needs?|has|must)\b[^.!?,;\n]*", re.IGNORECASE)
+_NOTHING_NEEDED = re.compile(
+    r"\b(?:nothing|no one|nobody) (?:needs?|has|must)\b[^.!?,;\n]*|\bnothing (?:is )?wrong\b|"
+    r"\b(?:i|we) (?:only|just) need(?:ed)? (?:it|this|that|the \w+) for\b[^.!?,;\n]*|\b(?:do not|don't) touch it\b",
+    re.IGNORECASE,
+)
 _TROUBLE = re.compile(
     r"\b(?:still|again|but|except|however|wrong|(?:doesn'?t|does not|didn'?t|isn'?t|not) work\w*|can'?t|cannot|broken|"
     r"missing|locked|instead|do it|do that|go ahead|yes)\b",
@@ -110,7 +116,7 @@ _TROUBLE = re.compile(
 def closes(text: str) -> bool:
     """Whether a message only rounds a matter off ("right, so it can go to the old papers. much obliged")."""
     said = _NOTHING_NEEDED.sub(" ", text.replace("’", "'"))
-    ends = any(sign.search(said) for sign in (_CLOSES, _THANKS_AT_THE_END, _SETTLED))
+    ends = _SETTLED.search(text) is not None or any(s.search(said) for s in (_CLOSES, _THANKS_AT_THE_END))
     return ends and not asks(said) and _TROUBLE.search(said) is None
 
 

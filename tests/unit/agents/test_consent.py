@@ -195,3 +195,8 @@ def test_nothing_else_is_no_refusal_of_what_is_offered() -> None:
 def test_a_matter_is_denied_by_its_name() -> None:
     assert denies("It isn't the invoices, those she has", "Send a copy of an invoice")
     assert not denies("the invoice isn't here yet", "Send a copy of an invoice")
+
+
+def test_a_statement_with_a_not_in_it_refuses_nothing() -> None:
+    assert read_answer("we don't owe you anything, turn it on", "start your suspended service again") == "other"
+    assert read_answer("i don't want it", "start your suspended service again") == "no"

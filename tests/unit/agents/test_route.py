@@ -421,3 +421,12 @@ def test_a_plan_that_makes_no_sense_is_not_asked_for() -> None:
 def test_what_our_people_can_do_is_a_question() -> None:
     assert asks_how_it_is("can our people come in with the account of the company?")
     assert not asks_how_it_is("can our people have two more seats?")
+
+
+def test_what_shall_not_be_changed_is_not_asked_for() -> None:
+    text = "take us down to five places please. The plan itself suits us and shall not be changed."
+    assert "plan" not in without_ruled_out(text)
+
+
+def test_an_idiom_harms_nobody() -> None:
+    assert "kill" not in without_ruled_out("ah no, three seats! my nephew comes too, my sister would kill me")

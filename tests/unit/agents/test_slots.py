@@ -214,7 +214,7 @@ def test_a_month_that_is_all_right_or_ends_a_time_is_not_the_one_that_is_meant(t
 
 
 def test_records_in_a_story_are_not_a_list() -> None:
-    text = "orders is what finance works with and menu-photos went to the agency. Get rid of bucket-2, would you"
+    text = "orders is what finance works with and menu-photos went to the agency and bucket-2 is empty. Get rid of that"
     found = find(slot("resource"), text, RESOURCES, asked=False, today=TODAY)
     assert isinstance(found, Several)
     assert all_named(slot("resource"), found, text, TODAY) == []
@@ -222,6 +222,13 @@ def test_records_in_a_story_are_not_a_list() -> None:
     found = find(slot("resource"), listed, RESOURCES, asked=False, today=TODAY)
     assert isinstance(found, Several)
     assert all_named(slot("resource"), found, listed, TODAY) == ["res_1", "res_2", "res_3"]
+
+
+def test_what_is_named_where_something_is_asked_for_is_meant() -> None:
+    text = "orders is what finance works with and menu-photos went to the agency. Get rid of bucket-2, would you"
+    assert value("resource", text, RESOURCES) == "res_1"
+    text = "october's is past saving, could you send us that one again? november got dry again, a bit crunchy"
+    assert value("invoice", text, INVOICES) == "in_0041"
 
 
 def test_what_is_still_used_is_not_meant() -> None:
@@ -488,3 +495,19 @@ def test_a_number_alone_counts_after_words_that_take_one_back() -> None:
 def test_what_stays_among_the_rest_is_not_meant() -> None:
     text = "orders can be deleted. All the other things stay where they are, also bucket-2, it only looks dead"
     assert value("resource", text, RESOURCES) == "res_3"
+
+
+def test_a_plan_is_named_by_its_price() -> None:
+    plans = [{"plan": "team", "price_per_seat": 1050}, {"plan": "business", "price_per_seat": 2500}]
+    assert value("plan", "the one for £10.50 a head", plans, asked=True) == "team"
+
+
+def test_a_choice_that_is_ruled_out_is_not_chosen() -> None:
+    kinds = {"overview": ["security brochure"], "log": ["sign-ins over"]}
+    text = "the list of all sign-ins over three months. Not the security brochure, I have those"
+    assert value("choice", text, choices=kinds) == "log"
+    assert value("choice", "it was not used", choices={"unused": ["not used"]}) == "unused"
+
+
+def test_who_writes_from_somewhere_is_not_meant() -> None:
+    assert value("user", "Hello,\n\nIris Vance from The Foundry. Our Duncan is shut out", USERS) == "usr_2"
