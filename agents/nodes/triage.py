@@ -291,6 +291,7 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
             "customer_messages": sum(m.role == "customer" for m in turn.start.messages),
             "declined_offers": turn.frame.declined_offers,
             "answering": _answers_question(turn),
+            "offered": turn.frame.active is not None and turn.frame.active.offering,
         },
         "sentiment": sentiment(turn.text),
         "urgency": urgency(turn.text),
