@@ -13,8 +13,8 @@ from agents.brief import Brief, Route
 from agents.consent import leans_to_yes, read_answer
 from agents.gate.call import fingerprint
 from agents.nodes.understanding import asked_first, note_understanding
+from agents.procedures.choosing import chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
-from agents.procedures.run import chosen_of, topics_meant
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
 from agents.triage.courtesy import closes, introduces, introduces_first, thanks_only

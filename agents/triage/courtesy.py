@@ -10,6 +10,7 @@ _ACKNOWLEDGES = re.compile(
     r"(?!.*\b(?:but|meant|mean|not|still)\b)",
     re.IGNORECASE | re.DOTALL,
 )
+"""Words that take note of an answer, where nothing is objected to."""
 _GRATEFUL = re.compile(
     r"^\W*(?:(?:ok|okay|great|perfect|super|ah|oh|cool|good to know|got it|alright|all right)\W+)*"
     r"(?:thanks|thank you|thx|ty|tks|cheers|ta|merci|danke|gracias|grazie|obrigad[oa]|bedankt|"
@@ -17,6 +18,7 @@ _GRATEFUL = re.compile(
     r"kiitos|dzi[eę]kuj[eę]|dzi[eę]ki|diky|díky|köszi|mulțumesc|teşekkürler|arigato)\b",
     re.IGNORECASE,
 )
+"""Thanks at the beginning, in some of the languages that customers thank in."""
 
 
 _INTRODUCES = re.compile(
@@ -27,11 +29,13 @@ _INTRODUCES = re.compile(
     r"[a-z][\w.'-]+(?: [a-z][\w.'-]+)?(?:,? (?:(?:here|speaking|from|at|of|with)\b|@)(?: [\w&.'-]+){0,4})?\W*$",
     re.IGNORECASE,
 )
+"""A greeting and a name, and nothing else."""
 _GREETS = re.compile(
     r"\b(?:hi+|hey+|hello|hallo|how'?ya|good (?:morning|afternoon|evening|day)|g?uten (?:morgen|tag|abend)|"
     r"morning|afternoon|evening|hola|hej|hei|moin|servus|ciao|buongiorno|bonjour|salut|ol[aá]|dear \w+|greetings)\b",
     re.IGNORECASE,
 )
+"""Greetings."""
 _OFFICE = frozenset(
     "it's its this is i am i'm my name here speaking from at of in the and & @ for with again accounting accounts "
     "payable receivable finance it hr admin support office management manager assistant department team procurement "
@@ -55,6 +59,7 @@ _HARM = re.compile(
     r"angry|urgent|charged|refused|declined|suspended|blocked|hacked|stolen|stuck|dead)\b",
     re.IGNORECASE,
 )
+"""Words of harm: whoever writes them is not only greeting."""
 _INTRODUCES_FIRST = re.compile(
     r"^\W*(?!(?:the|our|my|we|you|your|an?|that|they|there|some|all|no|not|yes)\b)"
     r"(?!(?:it'?s|i'?m) (?:about|the|an?|not|just|been|only|my|our|that)\b)"
@@ -62,6 +67,7 @@ _INTRODUCES_FIRST = re.compile(
     r"(?:,? (?:here|speaking|from|at|of|with|@|over at)\b|,)(?: [\w&.'’-]+){1,4}?\s*(?=[,.!;\n]|$)",
     re.IGNORECASE,
 )
+"""A name, and where its bearer belongs, before anything else."""
 
 
 def introduces_first(text: str) -> bool:
@@ -81,16 +87,19 @@ def introduces(text: str) -> bool:
 
 
 _CLOSES = re.compile(
-    r"^\W*(?:(?:ok|okay|och|ha|haha|sweet|neat|ace|beauty|legend|wicked|right|phew|well|a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
+    r"^\W*(?:(?:ok|okay|och|ha|haha|sweet|neat|ace|beauty|legend|wicked|right|phew|well|"
+    r"a+h+|aha+|oh|super|great|lovely|perfect|smashing|grand|brilliant|good|fine|capito|"
     r"parfait|perfetto|understood|bless you|that'?s (?:it|all|that|fine|good|great)|cool|nice|wow|hm+,? ok|alright|"
     r"all right|fair enough|i see|got it|noted|excellent|wonderful|amazing|sorted|works|yay)\b)",
     re.IGNORECASE,
 )
+"""How a remark begins that ends a matter."""
 _THANKS_AT_THE_END = re.compile(
     r"\b(?:thanks|thank you|thx|cheers|ta|much obliged|obliged|merci|danke|gracias|grazie|tack|takk)\b"
     r"[^.!?\n]{0,25}\W*$",
     re.IGNORECASE,
 )
+"""Thanks as the last words."""
 _SETTLED = re.compile(
     r"\b(?:my (?:mistake|bad|fault)|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
     r"(?:as|how) (?:it|they|we) (?:is|are)|found it|only curio\w+|just curio\w+|saved (?:me|us|my)|"
@@ -101,16 +110,19 @@ _SETTLED = re.compile(
     r"good ?bye|bye|leave (?:the|our|my) \w+ (?:be|alone|as it is))\b",
     re.IGNORECASE,
 )
+"""What is said of something that is settled."""
 _NOTHING_NEEDED = re.compile(
     r"\b(?:nothing|no one|nobody) (?:needs?|has|must)\b[^.!?,;\n]*|\bnothing (?:is )?wrong\b|"
     r"\b(?:i|we) (?:only|just) need(?:ed)? (?:it|this|that|the \w+) for\b[^.!?,;\n]*|\b(?:do not|don't) touch it\b",
     re.IGNORECASE,
 )
+"""What sounds like a wish and is none."""
 _TROUBLE = re.compile(
     r"\b(?:still|again|but|except|however|wrong|(?:doesn'?t|does not|didn'?t|isn'?t|not) work\w*|can'?t|cannot|broken|"
     r"missing|locked|instead|do it|do that|go ahead|yes)\b",
     re.IGNORECASE,
 )
+"""Words by which something is not settled, or agreed to."""
 
 
 def closes(text: str) -> bool:

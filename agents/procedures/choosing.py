@@ -1,0 +1,51 @@
+"""Which of the matters that were named to a customer their answer chooses."""
+
+import re
+from collections.abc import Sequence
+
+from agents.consent import read_answer
+from agents.frame import Frame
+from agents.procedures.procedure import ProcedureLibrary
+
+MEANT = 0.2
+"""Probability from which an answer that names none of the matters asked about is taken for one of them all the same."""
+NAMING_WORDS = 8
+"""Words up to which an answer chooses a matter by a word of its title; a longer one may speak of anything."""
+
+_COURTESY = (
+    r"(?:(?:yes|well|oh|actually|please|pls|thanks|thank you|of them|of these|of those|it'?s|i mean|i need)[\s,.!]*)*"
+)
+_ALL_OF_THEM = {
+    count: re.compile(rf"{_COURTESY}(?:all|{said})[\s,.!]*{_COURTESY}")
+    for count, said in (
+        (2, r"both|1\s*(?:,|and|&|\+)\s*2|the first and the second(?: one)?"),
+        (3, r"all three|1\s*,\s*2\s*(?:, and|,|and|&|\+)\s*3"),
+    )
+}
+"""By how many matters were named, the answers that mean all of them."""
+
+
+def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> list[str]:
+    """The matters that the customer plainly chooses of those that were named: by a yes, "both", place or title."""
+    low = text.lower()
+    if len(intents) == 1 and (answer := read_answer(low, "")) != "other":
+        return list(intents) if answer == "yes" else []
+    if len(intents) in _ALL_OF_THEM and _ALL_OF_THEM[len(intents)].fullmatch(low.strip(" .!,")):
+        return list(intents)
+    for position, intent in enumerate(intents):
+        word = ("first", "second", "third")[position] if position < 3 else ""
+        if re.fullmatch(rf"\W*{position + 1}\W*", low) or (word and re.search(rf"\b{word}\b", low)):
+            return [intent]
+        procedure = library.for_intent(intent)
+        title = set(re.findall(r"\w{4,}", procedure.title.lower())) if procedure else set()
+        if len(low.split()) <= NAMING_WORDS and title & set(re.findall(r"\w{4,}", low)):
+            return [intent]
+    return []
+
+
+def topics_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], library: ProcedureLibrary) -> list[str]:
+    """The matters of those named to the customer that the answer chooses, or else the one that it means most."""
+    chosen = chosen_of(frame.clarifying, text, library)
+    if chosen or read_answer(text, "") == "no":
+        return chosen
+    return [intent for intent, p in ranking if intent in frame.clarifying and p > MEANT][:1]
