@@ -27,7 +27,8 @@ _NO = re.compile(
 _TAKES_BACK = (
     r"never ?mind|nvm|nevermind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+|"
     r"(?:my|the|this) (?:question|request|message|mail))|"
-    r"leave it|(?:i )?changed my mind|don'?t bother(?! with\b| to\b)|drop it|no longer needed"
+    r"leave it(?! (?:to|at|with|on|in|running)\b)|(?:i )?changed my mind|don'?t bother(?! with\b| to\b)|drop it|"
+    r"no longer needed"
 )
 _REFUSAL = re.compile(
     rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"
@@ -133,9 +134,15 @@ _DROP = re.compile(
     r"cancel (this|that|the request|my request))\b",
     re.IGNORECASE,
 )
-_SIGH = re.compile(r"^(?:(?:lol|haha|oh|ah|ok|okay|sorry|hm+|well|hi|hey|actually|um|uh)\W+)*", re.IGNORECASE)
+_SIGH = re.compile(
+    r"^(?:(?:lol|haha|oh|ah|ok|okay|sorry|hm+|well|hi|hey|actually|um|uh|then|so|"
+    r"i see|we|i'd|i|let'?s|let us|please)\b\W*)*",
+    re.IGNORECASE,
+)
 DROP_WORDS = 12
-"""Words up to which a message, or the first or last sentence of one that begins so, takes a request back."""
+"""Words up to which a message, or the first sentence of one that begins so, takes a request back."""
+LAST_WORDS = 18
+"""The same for a last sentence after others."""
 _NEEDLESS = re.compile(
     r"(?:(?:hi|hey|hello|sorry|ok|okay|actually|all good|update|oh)\W+)*"
     r"(?:there(?:'s| is) )?no (?:longer any )?need (?:any ?more )?"
@@ -156,7 +163,9 @@ def drops_request(text: str) -> bool:
         if len(first.split()) <= DROP_WORDS or (re.match(r"\s*[,;:-]", told) and not asks(told)):
             return True
     *before, last = sentences
-    return _DROP.match(last) is not None and len(last.split()) <= DROP_WORDS and not any(map(asks, before))
+    return (
+        _DROP.match(_SIGH.sub("", last)) is not None and len(last.split()) <= LAST_WORDS and not any(map(asks, before))
+    )
 
 
 def begins_by_dropping(text: str) -> bool:

@@ -261,7 +261,8 @@ class ProcedureRun:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:MOST_NAMED]
         answering = self.library.topics.answering
         answered = bool(answering) and "?" in self.brief.text and self.brief.relevance >= RELEVANT
-        if answered and self.frame.last is not None and leans(self.brief.text):  # about what was just settled
+        follows_up = answered and self.frame.last is not None and leans(self.brief.text)
+        if follows_up or (answered and set(intents) <= {answering}):  # nothing else could be meant
             self._start(((answering, self.brief.text),))
             return
         if answered and len(intents) < MOST_NAMED:

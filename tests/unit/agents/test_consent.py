@@ -184,7 +184,7 @@ def test_a_request_is_taken_back_however_long_the_reason_after_a_comma() -> None
 def test_what_need_not_be_bothered_with_is_no_request_taken_back() -> None:
     assert not drops_request("we close in December so terminate our account. Don't bother with rebates.")
     assert begins_by_dropping("ah nvm, found it")
-    assert not begins_by_dropping("please forget what I asked")
+    assert not begins_by_dropping("the invoice is here, forget what I asked")
 
 
 def test_nothing_else_is_no_refusal_of_what_is_offered() -> None:
@@ -200,3 +200,8 @@ def test_a_matter_is_denied_by_its_name() -> None:
 def test_a_statement_with_a_not_in_it_refuses_nothing() -> None:
     assert read_answer("we don't owe you anything, turn it on", "start your suspended service again") == "other"
     assert read_answer("i don't want it", "start your suspended service again") == "no"
+
+
+def test_what_is_left_as_it_is_needs_nothing_done() -> None:
+    assert drops_request("OK, I see. Then we leave it as it is for now, I have to talk with the boss first")
+    assert not drops_request("we leave it to you which one it is")
