@@ -66,6 +66,9 @@ def _queries(turn: TurnContext) -> list[str]:
     earlier = [m.text for m in before if m.turn_id != start.turn.id]
     matter = _matter(turn)
     about = [f"{matter}: {question}"] if matter else []
+    last = turn.frame.last
+    if earlier and last is not None and _quotes(turn, turn.services.library.get(last.name).intent):
+        about = [f"{earlier[-1]}\n{question}"]  # the title of such a matter says nothing
     alone = [asked for asked in [" ".join(questions_in(question))] if asked]
     return list(dict.fromkeys([standalone(question, earlier), question, *alone, *about]))
 

@@ -261,8 +261,9 @@ class ProcedureRun:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:MOST_NAMED]
         answering = self.library.topics.answering
         answered = bool(answering) and "?" in self.brief.text and self.brief.relevance >= RELEVANT
-        follows_up = answered and self.frame.last is not None and leans(self.brief.text)
-        if follows_up or (answered and set(intents) <= {answering}):  # nothing else could be meant
+        last = self._procedure(self.frame.last).intent if self.frame.last is not None else ""
+        follows_up = answered and last and leans(self.brief.text)
+        if follows_up or (set(intents) <= {answering} and (answered or last == answering)):  # it can be nothing else
             self._start(((answering, self.brief.text),))
             return
         if answered and len(intents) < MOST_NAMED:

@@ -40,7 +40,7 @@ _BUSY = re.compile(
 )
 """What the writer is at while they write."""
 _RULED_OUT = re.compile(
-    r"(?:^|[,;.!?\n(])[^\w\n]*"
+    r"(?:^|[,;.!?\n(]|\b(?:so|because)\b)[^\w\n]*"
     r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
     r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
     r"(?:an?|the|no) (?:bigger|smaller|larger|higher|lower|dearer|other|new) \w+ "

@@ -338,3 +338,18 @@ async def test_a_matter_that_it_is_not_about_is_left(runtime: Runtime) -> None:
     await talk.say("could you send us a copy of an invoice")
     ended = await talk.say("I asked again: it isn't the invoices. It's the tax statement that she wants.")
     assert "Tax statement" in ended["reply"] and "Which invoice" not in ended["reply"]
+
+
+async def test_a_question_that_goes_on_from_an_answer_is_answered(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_006")
+    await talk.say("Are databases backed up by themselves, and for how long do you keep the backups?")
+    further = await talk.say("Great. And can I restore one on my own, or only you?")
+    assert (further["disposition"], "Restore as new" in further["reply"]) == ("resolved", True)
+
+
+async def test_who_accepts_to_stay_is_not_taken_for_one_who_leaves(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_036")
+    await talk.say("hello, please cancel our subscription, it has become too expensive for us")
+    offered = await talk.say("yes, at that price we would stay")
+    accepted = await talk.say("oh that helps, yes go on then, we'll stay for that")
+    assert "20 %" in offered["reply"] and accepted["disposition"] != "escalated"
