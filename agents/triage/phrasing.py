@@ -30,7 +30,7 @@ _STATES = re.compile(
 
 _ABOUT = re.compile(
     r"^\W*(?:(?:hi|hey|hello|hm+|well|so|and|but|because|since|as)\W+)*"
-    r"(?:i|we|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
+    r"(?:i|we|there|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
     re.IGNORECASE,
 )
 _BUSY = re.compile(

@@ -430,3 +430,8 @@ def test_what_shall_not_be_changed_is_not_asked_for() -> None:
 
 def test_an_idiom_harms_nobody() -> None:
     assert "kill" not in without_ruled_out("ah no, three seats! my nephew comes too, my sister would kill me")
+
+
+def test_what_there_is_is_only_told() -> None:
+    assert merely_states("There's an invoice from you in my inbox.")
+    assert not merely_states("is there an invoice of may?")
