@@ -22,8 +22,10 @@ HOW = "which ways to pay are there?"
 INVOICE = "send me the invoice of last month"
 BOTH = f"{INVOICE}. {SEATS}"
 NOTHING = {"thanks": 0.01}
+FOREIGN = "out of scope"
+"""How much a message looks as if it belonged to no company of this kind."""
 MEANT: dict[str, dict[str, float]] = {
-    SEATS: {"add_seats": 0.5, "outage_status": 0.05},
+    SEATS: {"add_seats": 0.5, "outage_status": 0.05, FOREIGN: 0.55},
     EITHER: {"add_seats": 0.4, "remove_seats": 0.4},
     PAPERS: {"invoice_copy": 0.4, "data_export": 0.3},
     INVOICE: {"invoice_copy": 0.99},
@@ -43,9 +45,9 @@ class KnownMeanings:
 
     @staticmethod
     def _of(meant: dict[str, float]) -> IntentPrediction:
-        ranking = sorted(meant.items(), key=lambda pair: -pair[1])
+        ranking = sorted(((i, p) for i, p in meant.items() if i != FOREIGN), key=lambda pair: -pair[1])
         intent, probability = ranking[0]
-        return IntentPrediction(intent, probability, ranking, 0.02, probability)
+        return IntentPrediction(intent, probability, ranking, meant.get(FOREIGN, 0.02), probability)
 
 
 class Known:
