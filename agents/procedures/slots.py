@@ -106,10 +106,16 @@ def _asked_for(slot: Slot, text: str, candidates: Sequence[dict[str, Any]], **ch
     asking = [sentence for sentence in sentences if asks(sentence)]
     if len(sentences) < 2 or len(asking) != 1:
         return None
-    found = _candidate(slot, asking[0], candidates, **chosen)
+    found = _candidate(slot, _BY_PLACE.sub(" ", asking[0]), candidates, **chosen)
     return found if isinstance(found, Found) else None
 
 
+_BY_PLACE = re.compile(
+    r"\b(?:this|that|last|current|previous|past) (?:month|one|invoice|bill)(?:'?s)?\b|"
+    r"\b(?:latest|last|most recent|newest|current|recent|oldest|earliest)\b",
+    re.IGNORECASE,
+)
+"""What names a record by its place only; within a story it leans on what was told before."""
 _BETWEEN = re.compile(
     r"\W*(?:(?:and|plus|also|as well as|the|both|then|of|for|from|in|invoices?|bills?|numbers?|no|nr|our|"
     r"buckets?|databases?|caches?|queues?|clusters?|gateways?|servers?|ones?)\W+)*",

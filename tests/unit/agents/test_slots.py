@@ -511,3 +511,8 @@ def test_a_choice_that_is_ruled_out_is_not_chosen() -> None:
 
 def test_who_writes_from_somewhere_is_not_meant() -> None:
     assert value("user", "Hello,\n\nIris Vance from The Foundry. Our Duncan is shut out", USERS) == "usr_2"
+
+
+def test_a_month_of_the_story_is_not_the_present_one() -> None:
+    text = "September was good, but in October we had the shop closed. Would you pay us back the money of this month?"
+    assert isinstance(value("invoice", text, INVOICES), Several)
