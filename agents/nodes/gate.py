@@ -196,6 +196,9 @@ async def _recall_approvals(turn: TurnContext) -> None:
 async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situation:
     # A matter under way was understood in an earlier turn; an answer such as "yes" has no intent of its own.
     under_way = turn.frame.active is not None or bool(turn.accepted)
+    # What waited for a yes and did not get it is not clearly asked for, whatever else the customer wrote.
+    unanswered = turn.frame.active is not None and turn.frame.active.offering and not turn.accepted
+    wish = UNDERSTOOD if under_way or turn.guess is None else turn.wish_probability
     stage, share, sums = "", 0.0, Spent()
     if any(_changes_something(turn, call) for call in calls):
         stage, share = await turn.services.stage_of(turn.intent or "")
@@ -211,7 +214,7 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         intent=turn.intent,
         offered_tools=turn.offered_tools,
         evidence=turn.evidence,
-        wish_probability=UNDERSTOOD if under_way or turn.guess is None else turn.wish_probability,
+        wish_probability=0.0 if unanswered else wish,
         features=_features(turn, turn.intent),
         stage=stage,
         canary_share=share,

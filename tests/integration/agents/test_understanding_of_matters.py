@@ -159,3 +159,13 @@ async def test_what_nobody_understood_goes_to_whom_it_most_likely_belongs(start:
     await talk.say(first)
     await talk.say(second)
     assert (await talk.record())["handoffs"][-1]["queue"] == "security"
+
+
+async def test_what_waited_for_a_yes_is_not_sent_on_anything_else(start: Callable[..., Any]) -> None:
+    remark = "you are a star, and the weather is lovely"
+    talk = await start({INVOICE: {"invoice_copy": 0.7}, remark: {"thanks": 0.97}})
+    assert "Shall I send" in (await talk.say(INVOICE))["reply"]
+    assert "Here is invoice" not in (await talk.say(remark))["reply"]
+    assert (await talk.record())["effects"] == []
+    await talk.say("yes")
+    assert [effect["tool"] for effect in (await talk.record())["effects"]] == ["billing.send_invoice_copy"]
