@@ -42,24 +42,25 @@ _CONDITION = re.compile(
     r"also|and then|half|more|less|what|which|why|how|when|who)\b|\?",
     re.IGNORECASE,
 )
-_NONE_OF = re.compile(r"\bno (?:more )?(?:\w+ )?(?:bills?|invoices?|payments?|charges?|fees?|debits?)\b", re.IGNORECASE)
-"""What there shall be none of ("no bill for july"): that refuses nothing."""
-_UNDERSTANDS = re.compile(
-    r"\b(?:understood|i understand|i see|alright|all right|grand|super|cool|well|oh|ah|brilliant|lovely)\b",
-    re.IGNORECASE,
-)
-RESTATED = 16
-"""Words of a message that says again what is offered."""
-_NOTHING_ELSE = re.compile(
-    r"\b(?:no,? ?)+(?:that'?s all|nothing else|nothing more),?\s+(?=only\b|just\b)", re.IGNORECASE
-)
-"""What is only ruled out beside the offer: "no no, nothing else, only the card"."""
-_STATES_NOT = re.compile(
+_NO_REFUSAL = re.compile(
+    # what there shall be none of
+    r"\bno (?:more )?(?:\w+ )?(?:bills?|invoices?|payments?|charges?|fees?|debits?)\b|"
+    # what is only ruled out beside the offer: "no no, nothing else, only the card"
+    r"\b(?:no,? ?)+(?:that'?s all|nothing else|nothing more),?\s+(?=only\b|just\b)|"
+    # what tells how things are
     r"\b(?:i|we|you|they|he|she|it) (?:really |still )?(?:don'?t|do not|dont) (?:owe|know|see|use|understand|remember|"
     r"have|get|recall|mind|work|pay)\b",
     re.IGNORECASE,
 )
-"""What tells how things are, and refuses nothing."""
+"""A no that refuses nothing, and is no yes either."""
+_UNDERSTANDS = re.compile(
+    r"\b(?:understood|i understand|i see|alright|all right|grand|super|cool|well|oh|ah|brilliant|lovely)\b",
+    re.IGNORECASE,
+)
+_FIGURE = re.compile(r"(?<![\w-])\d")
+_PLACED = re.compile(r"\b(to|from|into|as) (?:the |an? )?([\w'@.-]+)")
+RESTATED = 16
+"""Words of a message that says again what is offered."""
 _ANOTHER = re.compile(r"\b(other|another|different|instead|meant|mean)\b", re.IGNORECASE)
 _FILLER = re.compile(
     r"\b(please|pls|plz|thanks?|thank you|thx|ty|cheers|mate|now|asap|quickly|then|that|it|this|the|for me|just|so|"
@@ -71,8 +72,8 @@ _FILLER = re.compile(
 
 def read_answer(text: str, offer: str) -> Answer:
     """Whether `text` accepts (`yes`), declines (`no`) or does neither to the offer whose wording is `offer`."""
-    words = _NOTHING_ELSE.sub(" ", text.strip().lower().replace("’", "'"))
-    yes, no = _YES.search(words), _NO.search(_STATES_NOT.sub(" ", words))
+    words = text.strip().lower().replace("’", "'")
+    yes, no = _YES.search(words), _NO.search(words)
     if yes and not no:
         rest = _YES.sub(" ", words)
         if _CONDITION.search(rest) or _foreign_figures(rest, offer):
@@ -80,7 +81,7 @@ def read_answer(text: str, offer: str) -> Answer:
         unexplained = [w for w in re.findall(r"[\w']+", _FILLER.sub(" ", rest)) if w not in offer.lower()]
         return "yes" if len(unexplained) <= 3 else "other"
     if no and not yes:
-        if _NO.search(_NONE_OF.sub(" ", words)) is None:
+        if _NO.search(_NO_REFUSAL.sub(" ", words)) is None:
             return "other"
         if _ANOTHER.search(words):
             return "other"
@@ -88,17 +89,27 @@ def read_answer(text: str, offer: str) -> Answer:
             return "no"
         rest = _FILLER.sub(" ", _NO.sub(" ", words))
         return "other" if re.search(r"\d", rest) or len(re.findall(r"[\w']+", rest)) > 8 else "no"
-    if re.fullmatch(r"y+|j", words) or (not no and _restates(words, offer.lower())):
+    if re.fullmatch(r"y+|j", words):
         return "yes"
     if re.fullmatch(r"n+", words):
         return "no"
     return "other"
 
 
-def _restates(words: str, offer: str) -> bool:
-    """Whether a message orders just what is offered, in words of the offer alone ("then please send me the link")."""
+def restates(text: str, offer: str) -> bool:
+    """Whether a message orders just what one offer says, in its words alone ("then please send me the link").
+
+    It names no number, and nothing after "to" or "from" that does not stand so in the offer: an offer holds what is
+    now beside what shall be.
+    """
+    words, offer = text.strip().lower().replace("’", "'"), offer.lower()
     terms = re.findall(r"[\w'-]+", offer)
-    if not terms or _CONDITION.search(words) or _foreign_figures(words, offer):
+    if not terms or any(sign.search(words) for sign in (_CONDITION, _NO, _FIGURE)):
+        return False
+    if any(
+        re.search(rf"\b{leads} (?:the |an? )?{re.escape(place)}\b", offer) is None
+        for leads, place in _PLACED.findall(words)
+    ):
         return False
     verb = re.escape(terms[0])
     if not re.search(rf"(?:^|[,.;!]\s*|\b(?:then|so|please|pls|just|and)\s+){verb}\b", words):

@@ -33,6 +33,8 @@ class ActiveProcedure(BaseModel):
     answers: list[str] = Field(default_factory=list)
     """... and in what they said when they were asked for another one."""
     offering: bool = False
+    declined: bool = False
+    """Whether the customer said no to what it offered."""
     in_all: int | None = None
     """How many the customer wants in all, where they spoke of that and not of how many more."""
     doubtful: bool = False

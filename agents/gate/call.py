@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -47,6 +47,8 @@ class Situation:
     spent: Spent
     consents: frozenset[str]
     """Fingerprints of the effects to which the customer said yes."""
+    refused: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Of those that did not get their yes with this message: they are not clearly asked for, whatever else is."""
     addressed: frozenset[str] = frozenset()
     """E-mail addresses in the customer's request that are not the contact's."""
     free_model: bool = False
@@ -312,7 +314,10 @@ def check_consent(tool: Tool, mark: str, situation: Situation, origins: Mapping[
         if tool.steering & {path.split(".")[0].split("[")[0]}
     )
     if tool.effect is None or (
-        not tool.effect.consent and asked_for >= CLEAR_WISH and (named or not situation.free_model)
+        not tool.effect.consent
+        and mark not in situation.refused
+        and asked_for >= CLEAR_WISH
+        and (named or not situation.free_model)
     ):
         return Check("consent", reason="it was clearly asked for and goes only to the address on record")
     if mark in situation.consents:

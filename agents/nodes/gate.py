@@ -6,6 +6,7 @@ happens.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -196,9 +197,6 @@ async def _recall_approvals(turn: TurnContext) -> None:
 async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situation:
     # A matter under way was understood in an earlier turn; an answer such as "yes" has no intent of its own.
     under_way = turn.frame.active is not None or bool(turn.accepted)
-    # What waited for a yes and did not get it is not clearly asked for, whatever else the customer wrote.
-    unanswered = turn.frame.active is not None and turn.frame.active.offering and not turn.accepted
-    wish = UNDERSTOOD if under_way or turn.guess is None else turn.wish_probability
     stage, share, sums = "", 0.0, Spent()
     if any(_changes_something(turn, call) for call in calls):
         stage, share = await turn.services.stage_of(turn.intent or "")
@@ -214,13 +212,14 @@ async def _situation(turn: TurnContext, calls: list[dict[str, Any]]) -> Situatio
         intent=turn.intent,
         offered_tools=turn.offered_tools,
         evidence=turn.evidence,
-        wish_probability=0.0 if unanswered else wish,
+        wish_probability=UNDERSTOOD if under_way or turn.guess is None else turn.wish_probability,
         features=_features(turn, turn.intent),
         stage=stage,
         canary_share=share,
         queue=turn.queue,
         spent=sums,
         consents=frozenset(turn.accepted),
+        refused=frozenset(_not_accepted(turn)),
         addressed=_addressed(turn),
         free_model=turn.model != EMBEDDED,
         approvals=frozenset(turn.approvals),
@@ -237,6 +236,14 @@ def _matter_of(turn: TurnContext, call: dict[str, Any]) -> str | None:
         if (procedure := library.for_intent(intent)) is not None and call["tool"] in library.tools_of(procedure.name)
     ]
     return turn.intent if turn.intent in offering or not offering else offering[-1]
+
+
+def _not_accepted(turn: TurnContext) -> Iterator[str]:
+    """The fingerprints of what this turn's message was asked about and did not say yes to."""
+    mine = {message.id for message in turn.start.waiting}
+    for offer in turn.start.offers:
+        if offer.state in ("declined", "withdrawn") and offer.answer_message_id in mine:
+            yield fingerprint(offer.tool, offer.arguments)
 
 
 def _features(turn: TurnContext, intent: str | None) -> Features:

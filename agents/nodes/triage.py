@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import leans_to_yes, read_answer
+from agents.consent import leans_to_yes, read_answer, restates
 from agents.gate.call import fingerprint
 from agents.nodes.understanding import asked_first, note_understanding
 from agents.procedures.choosing import chosen_of, topics_meant
@@ -240,6 +240,8 @@ def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None
     answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
     if answer == "no" and _revises_offer(turn):
         answer = "other"
+    if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
+        answer = "other" if _revises_offer(turn) else "yes"
     now = turn.services.clock()
     for offer in open_offers:
         offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]

@@ -162,10 +162,13 @@ class ProcedureRun:
                 self._out_of_scope()
 
     def _was_declined(self, intents: tuple[tuple[str, str], ...]) -> bool:
-        """Whether a message says once more that what was settled last shall not be."""
+        """Whether a message says once more that what was declined last shall not be, and names nothing else for it."""
         last = self.frame.last
-        again = last is not None and self._procedure(last).intent in {intent for intent, _ in intents}
-        return again and bool(self.frame.declined_offers) and turns_down(self.brief.text)
+        if last is None or not last.declined or not turns_down(self.brief.text):
+            return False
+        procedure = self._procedure(last)
+        again = procedure.intent in {intent for intent, _ in intents}
+        return again and not revisions(procedure, last, self.brief.text, self.today)
 
     def _answer_to_offer(self, active: ActiveProcedure) -> None:
         step = self._procedure(active).steps[active.position]
@@ -215,6 +218,7 @@ class ProcedureRun:
         """Say that nothing was done, and go on with what else was asked for."""
         self.frame.declined_offers += 1
         self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
+        active.offering, active.declined = False, True
         self.frame.last = self.frame.stack.pop()
         if self.brief.route.kind == "start":
             self._start(self.brief.route.intents)

@@ -365,7 +365,12 @@ def _candidate(
     return None
 
 
-_ORDERED = r"(?:delete|remove|drop|unlock|reset|refund|send|cancel|change|take|for|only|just)"
+_ORDERED = (
+    r"(?<!not )(?<!don't )(?<!dont )(?<!never )"
+    r"\b(?:delete|remove|drop|unlock|reset|refund|send|cancel|change|take|for|only|just)"
+)
+_TURNS = r"(?!.*(?:\bno\b|\bnot\b|\bn't\b|\binstead\b|\brather\b|\bbut\b|\?))"
+"""Nothing after it takes it back: "refund 0042? no, 0041"."""
 
 
 def _confirmed(
@@ -378,7 +383,7 @@ def _confirmed(
         names += [word for name in names for word in re.findall(r"[^\W\d_]{3,}", name)]
     beside = any(identity(slot, item) != current for item in fitting)
     return beside and any(
-        re.search(rf"\b{_ORDERED} (?:the |only |just )?{re.escape(name)}(?![\w-])", low) for name in names
+        re.search(rf"{_ORDERED} (?:the |only |just )?{re.escape(name)}(?![\w-]){_TURNS}", low) for name in names
     )
 
 

@@ -69,8 +69,6 @@ _NOT_MEANT = re.compile(
     r"(?:what|the (?:one|ones|thing|kind)) (?:\w+ ){1,3}?(?:mean|want|need|ask|look|request)\w*[^.!?;\n]*[.!?;]?|"
     r"(?:^|(?<=[.!?;,\n]))[^.!?;,\n]*\b(?:shall|should|must|may|need|needs|is|are) not (?:to )?(?:be )?"
     r"(?:changed|touched|cancell?ed|deleted|moved|removed|altered)\b[^.!?;,\n]*|"
-    r"\b(?:my |our |the )?\w+(?:'ll| would| will| is going to|'s gonna| gonna| is gonna) "
-    r"(?:kill|murder|strangle) (?:me|us)\b|"
     r"\b(?:i|we)(?:'ve| have)(?: got)? (?:(?:the|all|our|my|every|your|those) )*(?:receipts?|invoices?|bills?|"
     r"copies|copy|papers?|pdfs?)\b[^.!?;\n]*"
     r"\b(?:in front of (?:me|us)|at hand|in (?:the|my|our) (?:binder|folder|files?|books?))\b"

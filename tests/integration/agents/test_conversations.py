@@ -353,3 +353,10 @@ async def test_who_accepts_to_stay_is_not_taken_for_one_who_leaves(runtime: Runt
     offered = await talk.say("yes, at that price we would stay")
     accepted = await talk.say("oh that helps, yes go on then, we'll stay for that")
     assert "20 %" in offered["reply"] and accepted["disposition"] != "escalated"
+
+
+async def test_after_a_no_another_record_can_be_named(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_033")
+    assert "mail-queue" in (await talk.say("delete the queue mail-queue please"))["reply"]
+    await talk.say("no, please don't")
+    assert '"reports"' in (await talk.say("no wait, not that one, please delete the bucket reports"))["reply"]

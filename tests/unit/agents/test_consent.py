@@ -9,6 +9,7 @@ from agents.consent import (
     drops_request,
     leans_to_yes,
     read_answer,
+    restates,
     rules_out,
     turns_down,
 )
@@ -154,21 +155,41 @@ def test_a_no_in_many_words(text: str, expected: bool) -> None:
 LINK = "send a link to change the card that pays for your subscription to ann@bakery.example"
 
 
+@pytest.mark.parametrize("text", ["I see. Then please send me the link", "so send on that link", "please send it"])
+def test_an_order_in_the_words_of_the_offer_restates_it(text: str) -> None:
+    assert restates(text, LINK)
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "offer"),
     [
-        ("I see. Then please send me the link", "yes"),
-        ("so send on that link", "yes"),
-        ("please send it", "yes"),
-        ("send me the invoice", "other"),
-        ("send the link to bob@other.example", "other"),
-        ("then send me the link for a new password", "other"),
-        ("why send me a link?", "other"),
-        ("who shall send the link", "other"),
+        ("send me the invoice", LINK),
+        ("send the link to bob@other.example", LINK),
+        ("then send me the link for a new password", LINK),
+        ("why send me a link?", LINK),
+        ("who shall send the link", LINK),
+        ("don't send the link", LINK),
+        ("please remove 10 seats", "remove 2 seats, so that you have 10 and pay less"),
+        ("please change the role to member", "change the role of Ann Lee from member to viewer"),
+        ("please change the role from viewer", "change the role of Ann Lee from member to viewer"),
     ],
 )
-def test_an_order_in_the_words_of_the_offer_is_a_yes(text: str, expected: str) -> None:
-    assert read_answer(text, LINK) == expected
+def test_an_order_of_anything_else_restates_nothing(text: str, offer: str) -> None:
+    assert not restates(text, offer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ok i don't understand",
+        "sure, i don't know",
+        "right, we don't use it",
+        "ok no nothing else, just the card",
+        "fine, they don't pay for it",
+    ],
+)
+def test_a_yes_beside_a_no_that_refuses_nothing_is_no_yes(text: str) -> None:
+    assert read_answer(text, LINK) == "other"
 
 
 def test_a_request_is_taken_back_however_long_the_reason_after_a_comma() -> None:

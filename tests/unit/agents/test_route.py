@@ -399,9 +399,11 @@ def test_the_new_one_is_what_was_said_before() -> None:
     assert [i for i, _ in route(whole, parts, IDLE, TOPICS).intents] == ["refund"]
 
 
-def test_a_message_of_thousands_of_lines_is_cut_in_few_places() -> None:
-    lines = "\n".join(["please send it to us again"] * 1500)
-    assert len(halves_of(lines)) <= 10
+def test_only_so_many_places_are_looked_at_for_a_cut() -> None:
+    requests = ["please send the bill of may to us", "please add two seats for the office"]
+    told = "the weather was good here"
+    assert halves_of("\n".join([told] * 20 + requests))
+    assert halves_of("\n".join([told] * 80 + requests)) == []
 
 
 def test_what_we_call_it_is_no_word_for_what_was_said_before() -> None:
@@ -426,10 +428,6 @@ def test_what_our_people_can_do_is_a_question() -> None:
 def test_what_shall_not_be_changed_is_not_asked_for() -> None:
     text = "take us down to five places please. The plan itself suits us and shall not be changed."
     assert "plan" not in without_ruled_out(text)
-
-
-def test_an_idiom_harms_nobody() -> None:
-    assert "kill" not in without_ruled_out("ah no, three seats! my nephew comes too, my sister would kill me")
 
 
 def test_what_there_is_is_only_told() -> None:

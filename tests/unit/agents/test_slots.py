@@ -516,3 +516,8 @@ def test_who_writes_from_somewhere_is_not_meant() -> None:
 def test_a_month_of_the_story_is_not_the_present_one() -> None:
     text = "September was good, but in October we had the shop closed. Would you pay us back the money of this month?"
     assert isinstance(value("invoice", text, INVOICES), Several)
+
+
+@pytest.mark.parametrize("text", ["don't refund 0042, refund 0041", "refund 0042? no, 0041 please"])
+def test_a_record_that_is_named_to_be_taken_back_is_not_kept(text: str) -> None:
+    assert find(slot("invoice"), text, INVOICES, asked=False, today=TODAY, current="in_0042") == Found("in_0041")
