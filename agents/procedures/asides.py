@@ -3,6 +3,7 @@
 import re
 
 from agents.procedures.dates import LISTED_MONTHS, MONTH
+from agents.triage.courtesy import GREETING
 
 _NEGATED = re.compile(
     r"[,;]?\s*\b(?:and\s+)?(?:not|no(?: (?:need|change|link))?(?= for\b)|nothing(?= for\b)|instead of|rather than)\s+"
@@ -20,7 +21,7 @@ _CLOSING_LINE = re.compile(
 )
 """A line that closes a letter with a comma ("Ta,"), and the names below it."""
 _HERE = re.compile(
-    r"\A\W*(?:(?:hi|hey|hello|hallo|good (?:morning|afternoon|evening|day)|dear \w+|morning|hola|hej)[\s,.!-]*"
+    rf"\A\W*(?:{GREETING}\b[\s,.!-]*"
     r"(?:there|all|team)?[\s,.!-]*)?(?:"
     r"[\w'’-]+ [\w'’-]+,[^.!?\n]{2,40}[.\n]|"
     r"[\w'’-]+(?: [\w'’-]+)?,? (?:here|speaking)(?=\s*(?:[,.;:!\n-]|$|(?:from|at|in)\b|@))|"
@@ -66,11 +67,13 @@ PERIOD = re.compile(
 """An end of the time in which something happened: it is no invoice's month where another month is named."""
 
 
+# Words that are no part of the name of what shall stay.
 _NOTHING_SPARED = (
     "please|pls|and|or|but|can|could|would|will|must|should|shall|go|goes|delete|remove|take|drop|kill|cancel|refund|"
     "return|send|give|change|make|set|unlock|reset|restore|me|us|you|an eye|track|in mind|to|who|which|that|"
     "everything|everyone|anything|other|others|rest"
 )
+# Words of a sentence that asks for a change, so that what it names is not all to stay.
 _CHANGING = (
     "please|pls|send|delete|remove|refund|cancel|back|drop|could|can you|can we|would|reset|unlock|"
     "change|make|becomes?|goes"
@@ -80,6 +83,7 @@ _SPARED_NAMES = rf"{_SPARED_NAME}(?:(?:\s*,\s*(?:and |or )?|\s+(?:and|or|&)\s+){
 _OTHERS = (
     r"(?:the |all |all the )?(?:others?|other (?:ones?|two|things|ones|resources|users|people)|rest|everything else)"
 )
+# "Stays locked" and "keeps failing" tell of a trouble, not of what shall stay.
 _AS_BEFORE = (
     r"(?!\s+(?:\w+ing|locked|blocked|down|out|unpaid|open|"
     r"broken|suspended|stuck|wrong|without|unable|in the (?:room|office))\b)"
@@ -118,6 +122,7 @@ _SPARED = re.compile(
 
 
 _SENTENCES = re.compile(r"(?:[^.;:!?\n]|\.(?=\w)){4,400}")
+"""Stretches without an end of sentence, up to a length at which the pattern above is quick on any text."""
 
 
 def without_spared(text: str) -> str:

@@ -19,10 +19,14 @@ _GRATEFUL = re.compile(
     re.IGNORECASE,
 )
 """Thanks at the beginning, in some of the languages that customers thank in."""
-
-
+GREETING = (
+    r"(?:hi+|hiya|hey+|hello|hallo|how'?ya|good (?:morning|afternoon|evening|day)|g?uten (?:morgen|tag|abend)|"
+    r"morning|afternoon|evening|hola|hej|hei|moin|servus|ciao|buongiorno|bonjour|salut|ol[aá]|dear \w+|greetings)"
+)
+"""A pattern for how people greet."""
+_GREETS = re.compile(rf"\b{GREETING}\b", re.IGNORECASE)
 _INTRODUCES = re.compile(
-    r"^\W*(?:(?:hi+|hey+|hello|hallo|good (?:morning|afternoon|evening|day)|morning|evening|hola|hej|moin|dear \w+)\b"
+    rf"^\W*(?:{GREETING}\b"
     r"[\s,.!-]*(?:there|all|team|everyone)?[\s,.!-]*(?:it'?s|its|this is|i'?m|i am|my name is|here is)?|"
     r"(?:this is|my name is))\s+"
     r"(?!(?:not|nothing|everything|something|nobody|about|broken|urgent|down|important|its|it|this|me|us|you|we|i)\b)"
@@ -30,12 +34,6 @@ _INTRODUCES = re.compile(
     re.IGNORECASE,
 )
 """A greeting and a name, and nothing else."""
-_GREETS = re.compile(
-    r"\b(?:hi+|hey+|hello|hallo|how'?ya|good (?:morning|afternoon|evening|day)|g?uten (?:morgen|tag|abend)|"
-    r"morning|afternoon|evening|hola|hej|hei|moin|servus|ciao|buongiorno|bonjour|salut|ol[aá]|dear \w+|greetings)\b",
-    re.IGNORECASE,
-)
-"""Greetings."""
 _OFFICE = frozenset(
     "it's its this is i am i'm my name here speaking from at of in the and & @ for with again accounting accounts "
     "payable receivable finance it hr admin support office management manager assistant department team procurement "

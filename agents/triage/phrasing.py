@@ -98,6 +98,7 @@ _SUPPOSES = re.compile(
     r"(?:i|we|one|somebody|someone)\b[^.!?]*\?\W*$",
     re.IGNORECASE,
 )
+"""What would be if: a supposition and the question what follows from it, in one sentence."""
 _JOINTS = re.compile(
     r"(?<=[.!?;])\s+|\n+|;\s*|[,:]?\s*\(\d\)\s+|,?\s+(?:and also|and then|also|plus|and)\s+"
     r"|,\s+(?=(?:but )?(?:please|pls|can|could|would|i|we|just|then|so|give|send|add|remove|cancel|make|tell|put|"

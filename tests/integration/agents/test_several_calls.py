@@ -87,3 +87,12 @@ async def test_a_caller_of_whom_nobody_is_sure_is_told_no_facts(taken: Runtime) 
         turn = await begin(taken.services, start)
         turn.facts = dict(facts)
         assert turn.told_facts == told
+
+
+async def test_an_order_in_the_words_of_one_of_several_offers_is_no_yes_to_all(taken: Runtime) -> None:
+    talk = Talk(taken, "cus_002")
+    await talk.say(WANTED)
+    open_offers = [offer for offer in (await talk.record())["offers"] if offer["state"] == "offered"]
+    assert len(open_offers) > 1
+    await talk.say("then please refund it to the card")
+    assert [effect for effect in (await talk.record())["effects"] if effect["tool"] == "billing.refund"] == []
