@@ -18,7 +18,8 @@ from agents.knowledge.passage import Passage
 from agents.nodes.retrieve import audiences_for
 from agents.procedures.procedure import phrases_of
 from agents.procedures.quote import quote
-from agents.procedures.run import RELEVANT, Call, Outcome, ProcedureRun, Speech
+from agents.procedures.run import ProcedureRun
+from agents.procedures.steps import RELEVANT, Call, Outcome, Speech
 from agents.services import Services
 from agents.triage.route import Reading, route
 from records.spending import Spent

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from agents.frame import Frame
 from agents.knowledge.passage import Passage
+from agents.triage.answers import UNREAD, AnswerOdds
 
 RouteKind = Literal["continue", "resume", "start", "clarify", "out_of_scope"]
 """`resume`: the message changes something about the matter that was settled last."""
@@ -28,6 +29,7 @@ class Brief:
     route: Route
     offer_answer: Literal["yes", "no", "other"] | None
     offer_text: str
+    """What the customer agreed to."""
     customer: dict[str, Any]
     company: str
     today: str
@@ -36,4 +38,12 @@ class Brief:
     ranking: tuple[tuple[str, float], ...] = ()
     likely_queue: str = "general"
     """Who is likeliest to be the right one, should nobody find out what the customer means."""
+    answers: AnswerOdds = UNREAD
+    """What kind of answer to an offer the message is."""
+    offers: str = ""
+    """What the message answers otherwise than with a yes."""
+    price_asked: bool = False
+    """Whether the customer asks what the offered thing costs, and the offer says it."""
+    again: dict[str, Any] = field(default_factory=dict)
+    """Slot -> the other record for which the customer wants the same as what they agree to."""
     facts: dict[str, Any] = field(default_factory=dict)

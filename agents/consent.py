@@ -11,11 +11,14 @@ from agents.triage.phrasing import asks
 Answer = Literal["yes", "no", "other"]
 
 _YES = re.compile(
-    r"\b(yes|yep|yeah|yea|ya|yup|sure|ok|okay|okey|k|affirmative|correct|confirm(ed)?|i confirm|agreed?|absolutely|"
+    r"\b((?:fine|okay|ok|good|all right) (?:by|with) (?:me|us|that)|"
+    r"(?:i'?m|we'?re) (?:good|fine|okay|ok|happy) with (?:that|it|this)|by all means|gladly|with pleasure|"
+    r"suits (?:me|us)|"
+    r"yes|yep|yeah|yea|ya|yup|sure|ok|okay|okey|k|affirmative|correct|confirm(ed)?|i confirm|agreed?|absolutely|"
     r"definitely|certainly|of course|exactly|right|perfect|great|fine|sounds good|looks good|that works|works for me|"
     r"that'?s (right|fine|correct|ok|okay|it|good|the one)|please do|pls do|do it|do that|do so|do both|go ahead|"
     r"go for it|proceed|make it so|yes please|let'?s do (it|that|this)|i accept|accepted?|i agree|i would|i do|"
-    r"please go|both)\b|👍|✅",
+    r"please go|both)\b|(?:^|[,.!;] )go on(?: then)?(?=\W*$|[,.!;])|👍|✅",
     re.IGNORECASE,
 )
 _NO = re.compile(
@@ -24,11 +27,22 @@ _NO = re.compile(
     r"decline)\b",
     re.IGNORECASE,
 )
+_EMPHATIC_NO = re.compile(
+    r"\b(?:absolutely|certainly|definitely|of course|sure|obviously|surely|rather|better|really|thanks?,?) not\b"
+    r"(?! (?:a|the|to|that|for)\b)|\b(?:by no means|under no circumstances|not at all|not really|no chance|"
+    r"not a chance)\b",
+    re.IGNORECASE,
+)
+_PRAISE = re.compile(
+    r"\b(?:right|perfect|great|fine|correct|exactly|certainly|definitely|of course|i would|i do|k|both|ya)\b",
+    re.IGNORECASE,
+)
+"""Words that are a yes alone, and something else in a sentence ("great service")."""
 _TAKES_BACK = (
     r"never ?mind|nvm|nevermind|forget (?:it|about it|that|i (?:asked|said|wrote)|what i \w+|"
     r"(?:my|the|this) (?:question|request|message|mail))|"
     r"leave it(?! (?:to|at|with|on|in|running)\b)|(?:i )?changed my mind|don'?t bother(?! with\b| to\b)|drop it|"
-    r"no longer needed"
+    r"no longer needed|(?:skip|scrap) (?:it|that|this)"
 )
 _REFUSAL = re.compile(
     rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"
@@ -39,7 +53,15 @@ _REFUSAL = re.compile(
 """Wordings that refuse an offer however much is said around them."""
 _CONDITION = re.compile(
     r"\b(but|only|instead|except|unless|if|actually|rather|other|another|different|not|wrong|after|before|until|first|"
-    r"also|and then|half|more|less|what|which|why|how|when|who)\b|\?",
+    r"also|and then|half|more|less|what|which|why|how|when|who|"
+    # what puts off, or is still to be settled
+    r"later|tomorrow|tonight|soon|next|some ?day|weekend|(?:mon|tues|wednes|thurs|fri|satur|sun)day|maybe|perhaps|"
+    r"possibly|"
+    r"probably|ask|asking|think about|consider|discuss|check|wonder|boss|"
+    # what only takes note
+    r"(?:i|we)(?:'ve| have)? (?:seen|read|got|received|noted)|"
+    # what is not understood
+    r"understand|follow|confus\w*|unsure|nothing|none|neither|too)\b|\?",
     re.IGNORECASE,
 )
 _NO_REFUSAL = re.compile(
@@ -72,14 +94,14 @@ _FILLER = re.compile(
 
 def read_answer(text: str, offer: str) -> Answer:
     """Whether `text` accepts (`yes`), declines (`no`) or does neither to the offer whose wording is `offer`."""
-    words = text.strip().lower().replace("’", "'")
+    words = _EMPHATIC_NO.sub(" no ", text.strip().lower().replace("’", "'"))
     yes, no = _YES.search(words), _NO.search(words)
     if yes and not no:
         rest = _YES.sub(" ", words)
         if _CONDITION.search(rest) or _foreign_figures(rest, offer):
             return "other"
-        unexplained = [w for w in re.findall(r"[\w']+", _FILLER.sub(" ", rest)) if w not in offer.lower()]
-        return "yes" if len(unexplained) <= 3 else "other"
+        beside = len(_beside_yes(words, offer))
+        return "yes" if beside == 0 or (beside <= 3 and _YES.search(_PRAISE.sub(" ", words))) else "other"
     if no and not yes:
         if _NO.search(_NO_REFUSAL.sub(" ", words)) is None:
             return "other"
@@ -94,6 +116,15 @@ def read_answer(text: str, offer: str) -> Answer:
     if re.fullmatch(r"n+", words):
         return "no"
     return "other"
+
+
+def says_more(text: str, offer: str) -> bool:
+    """Whether a yes has words beside it that neither stand in the offer nor say nothing."""
+    return bool(_beside_yes(text.strip().lower().replace("’", "'"), offer))
+
+
+def _beside_yes(words: str, offer: str) -> list[str]:
+    return [w for w in re.findall(r"[\w']+", _FILLER.sub(" ", _YES.sub(" ", words))) if w not in offer.lower()]
 
 
 def restates(text: str, offer: str) -> bool:
@@ -118,6 +149,79 @@ def restates(text: str, offer: str) -> bool:
     return 1 < len(words.split()) <= RESTATED and set(said) <= set(terms)
 
 
+def orders_it(text: str, offer: str) -> bool:
+    """Whether a message has the offer's own verb as an order, or says "only" before one of its words.
+
+    "Please just cancel it", "nothing else, only the card": whatever stands beside, that is no refusal.
+    """
+    words, offer = text.lower().replace("’", "'"), offer.lower()
+    terms = [term for term in re.findall(r"[\w'-]{3,}", offer) if not _FILLER.fullmatch(term)]
+    if not terms:
+        return False
+    ordered = re.search(
+        rf"(?:^|[,.;!]\s*|\b(?:then|so|please|pls|just|and|do)\s+){re.escape(terms[0])}\b(?! (?:nothing|no|neither)\b)",
+        words,
+    )
+    only = re.findall(r"\b(?:only|just) (?:for )?(?:the |that |this |my |our )?([\w'-]{3,})", words)
+    return (ordered is not None and not _RULES_IT_OUT.search(words[: ordered.start()][-12:])) or bool(
+        set(only) & set(terms)
+    )
+
+
+def requests(text: str) -> bool:
+    """Whether a message has a "please" that asks for something to be done, not to be left."""
+    return _PLEASE.search(text.replace("’", "'")) is not None
+
+
+_PLEASE = re.compile(
+    r"\b(?:please|pls|plz)\b,? (?!(?:don'?t|do not|do nothing|not|no|never|leave|keep|stop|wait|hold|let|nothing|"
+    r"forget|ignore|"
+    r"disregard|drop|skip|cancel (?:that|this|the request|my request)|change nothing|touch nothing|give me|"
+    r"bear)\b)[a-z]+",
+    re.IGNORECASE,
+)
+_RULES_IT_OUT = re.compile(r"(?:\bnot|n't|\bnever|\bno)\s*$", re.IGNORECASE)
+_GOES_ON = re.compile(
+    r"(?:[.!;,\n]+\s*|\s+)(?=(?:and|also|plus|then|oh|while|could|can|after that|afterwards)\b)|"
+    r"(?<=[.!;\n])\s+",
+    re.IGNORECASE,
+)
+_LIMITS = re.compile(
+    r"\b(?:but|only|instead|except|unless|if|not|no|none|never|wait|rather|before|until|first|half|less|fewer|cheaper|wrong|"
+    r"however|though|actually|hold|stop|later|when|whether|ask|check|think|what|which|why|how|who|where)\b|n't\b|(?<!\w)\d",
+    re.IGNORECASE,
+)
+"""Words after a yes that may limit it, put it off, or ask."""
+_TURNS = re.compile(
+    r"\b(?:but|only|instead|except|unless|if|wait|hold|stop|rather|however|actually|before)\b", re.IGNORECASE
+)
+"""The same anywhere after a yes."""
+_STRONG_YES = re.compile(
+    r"\b(?:yes|yep|yeah|yea|yup|sure|please do|pls do|do (?:it|that|so|both)|go ahead|go for it|proceed|make it so|"
+    r"i confirm|confirmed|i accept|i agree|agreed|absolutely|let'?s do (?:it|that|this))\b",
+    re.IGNORECASE,
+)
+"""A yes that cannot only take note of what was said."""
+_REQUEST = re.compile(r"\b(?:can|could|would|will) you\b", re.IGNORECASE)
+YES_WORDS = 8
+"""Words up to which what stands before something else is a yes."""
+
+
+def after_yes(text: str, offer: str) -> str:
+    """What goes on after a plain yes ("yes do. And the same for Kate"); empty where it may limit the yes, or asks."""
+    words = text.strip().replace("’", "'")
+    for cut in _GOES_ON.finditer(words):
+        head, rest = words[: cut.start()].strip(), words[cut.end() :].strip()
+        if len(head.split()) > YES_WORDS:
+            break
+        head = _UNDERSTANDS.sub(" ", head).strip(" ,.!")
+        if rest and _STRONG_YES.match(head) and read_answer(head, offer) == "yes":
+            first = re.split(r"(?<!\d)[,;.!]", rest, maxsplit=1)[0]
+            doubtful = _LIMITS.search(first) or _TURNS.search(rest) or ("?" in rest and _REQUEST.search(rest) is None)
+            return "" if doubtful else rest
+    return ""
+
+
 def declines(text: str) -> bool:
     """Whether a message is a no to whatever was said before, where nothing was offered ("no, that's all")."""
     said = text.strip().replace("’", "'")
@@ -139,9 +243,43 @@ def _foreign_figures(text: str, offer: str) -> bool:
     return bool(set(re.findall(r"\d+", text)) - set(re.findall(r"\d+", offer)))
 
 
+_PRICE = re.compile(
+    r"\b(?:how much|what (?:does|do|would|will|did) (?:it|that|this|they|those|these) (?:all )?cost|"
+    r"what (?:is|was|would be) the (?:price|cost|total|sum)|what'?s the (?:price|cost|total|sum)|"
+    r"(?:is|was) (?:it|that|this) (?:the price |the total )?(?:per|a|each|every) (?:month|year|seat|user)|"
+    r"what price|at what cost|cost(?:s|ing)? (?:me|us)?)\b",
+    re.IGNORECASE,
+)
+PRICE_WORDS = 12
+"""Words up to which a question is about nothing but what the offered thing costs."""
+
+
+def asks_price(text: str) -> bool:
+    """Whether a message asks what that costs which is spoken of ("and how much is that a month?")."""
+    said = text.replace("’", "'")
+    return len(said.split()) <= PRICE_WORDS and _PRICE.search(said) is not None and asks(said)
+
+
+_UNDOES = re.compile(
+    r"^\W*(?:(?:oh|no|sorry|wait|hm+|ah|please|pls|ok|damn|oops|hang on|can you|could you|i need you to|we need to|"
+    r"actually)\W+)*"
+    r"(?:undo|revert|reverse|roll back|take back|put back|turn back) "
+    r"(?:that|this|it|the (?:last|change)|everything|both)\b|"
+    r"^\W*(?:(?:oh|no|sorry|wait|please|pls|ok|can you|could you)\W+)*(?:change|put|turn|set|switch) (?:it|that|this|"
+    r"everything) back\b",
+    re.IGNORECASE,
+)
+
+
+def undoes(text: str) -> bool:
+    """Whether a message wants undone what was done last ("undo that please")."""
+    return _UNDOES.search(text.replace("’", "'")) is not None and len(text.split()) <= DROP_WORDS
+
+
 _DROP = re.compile(
-    rf"\b({_TAKES_BACK}|doesn'?t matter|nothing (needs|has) to be done|leave (everything|all) as it is|"
-    r"(?<![a-z] )do nothing|(please|just|then) do nothing|we keep (it|everything)|stop this|"
+    rf"\b({_TAKES_BACK}|doesn'?t matter|nothing (needs|has) to be done|leave (everything|all) (as|like|how) it is|"
+    r"(?<![a-z] )do nothing|(please|just|then) do nothing|we keep (it|them|those|these|both|all of them|everything)|"
+    r"stop this|"
     r"cancel (this|that|the request|my request))\b",
     re.IGNORECASE,
 )
@@ -211,7 +349,16 @@ def pauses(text: str) -> bool:
 _SETS_ASIDE = re.compile(
     r"\b(?:scratch|scrap|bin|park) (?:that|it|this)\b|"
     r"\bleave (?:the|our|my) \w+ (?:be|alone|as it is|as is)\b|"
-    r"\b(?:leave|keep) (?:us|me|it|that|this|them|everything|things) (?:all )?(?:where|as|how|running|going|the way)\b",
+    r"\b(?:leave|keep) (?:us|me|it|that|this|them|him|her|everything|things) "
+    r"(?:all )?(?:where|as|how|like|running|going|the way)\b|"
+    r"\bwe(?:'re|'ll| are| will| shall)? (?:(?:just|simply|then|rather|all) )?(?:stay|staying|remain|remaining) "
+    r"(?:with|on|at|where|as|here|put)\b|\b(?:it'?s|that'?s|this is) (?:all )?off(?=\s*(?:[,.;!]|$|then\b))|"
+    r"\b(?:they|those|these|both|all|the two|it|that|he|she) (?:all |both |simply |just |two |three |"
+    r"ones )?(?:stays?|remains?) "
+    r"(?:put|in place|"
+    r"as (?:it|they|he|she)|where)\b|"
+    r"\b(?:cancel|change|delete|remove|refund|send|book|do|add) nothing\b|\b(?:say|speak) no more (?:about|of) (?:it|"
+    r"that|this)\b",
     re.IGNORECASE,
 )
 SHORT_SENTENCE = 6
@@ -236,9 +383,11 @@ def turns_down(text: str) -> bool:
     Generous on purpose: what is taken for a no changes nothing.
     """
     said = _NO_HURRY.sub(" ", text.replace("’", "'"))
-    if "?" in said or leans_to_yes(said) or pauses(said):
+    if "?" in said or pauses(said):
         return False
-    sentences = re.split(r"(?<=[.!?])\s+|\n+", said)
+    sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", said) if s.strip()]
+    if leans_to_yes(said):  # a yes is taken back only in plain words, at the end
+        return len(sentences) > 1 and _SETS_ASIDE.search(sentences[-1]) is not None
     kept = any(_DROP.search(sentence) and len(sentence.split()) <= SHORT_SENTENCE for sentence in sentences)
     return kept or takes_back(said) or any(no.search(said) for no in (_SETS_ASIDE, _PLAIN_NO))
 

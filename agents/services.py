@@ -11,6 +11,7 @@ from agents.gate.reply import ReplyRules
 from agents.knowledge.passage import Passage
 from agents.procedures.procedure import ProcedureLibrary
 from agents.procedures.replies import Templates
+from agents.triage.answers import ReadAnswers
 from agents.triage.escalation import EscalationRules
 from agents.triage.route import Guess
 from records.clock import Clock
@@ -70,6 +71,8 @@ class Services:
     library: ProcedureLibrary
     templates: Templates
     classify: Callable[[list[str]], Awaitable[list[Guess]]]
+    answers: ReadAnswers
+    """What kind of answer to an offer a message is."""
     search: Callable[[str, frozenset[str]], Awaitable[tuple[list[Passage], float]]]
     customer_facts: Callable[[str], Awaitable[Mapping[str, Any]]]
     """What the records say about a customer; empty where there is none."""

@@ -17,6 +17,7 @@ from agents.brief import Brief
 from agents.frame import Frame
 from agents.gate.call import Judged, fingerprint
 from agents.services import Services
+from agents.triage.answers import UNREAD, AnswerOdds
 from agents.triage.route import Guess
 from records.decision import DecisionRecord
 from records.effect import EffectState
@@ -45,6 +46,8 @@ class TurnContext:
     stages_ms: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     guess: Guess | None = None
+    answers: AnswerOdds = UNREAD
+    """What kind of answer to an offer the message is, where one waits or a matter has just been settled."""
     triage: dict[str, Any] = field(default_factory=dict)
     wish_probability: float = 0.0
     """How sure triage is of what the customer asks for; in a message with several requests, of the clearest."""

@@ -20,6 +20,7 @@ from agents.procedures.loader import load_procedures
 from agents.procedures.procedure import ProcedureLibrary
 from agents.procedures.replies import Templates
 from agents.services import Budgets, Proposer, Services
+from agents.triage.answers import AnswerExamples, AnswerOdds, ReadAnswers, unread
 from agents.triage.escalation import EscalationRules
 from agents.triage.version import SHIPPED, Version
 from app.champion import OUT_OF_SCOPE_INTENT, Base, Champion, ConfidenceChampion, Learned
@@ -53,6 +54,8 @@ class Shared:
     policies: Any = None
     version: Version = SHIPPED
     """Which version of triage `classifier` is."""
+    answers: Any = None
+    """The classifier of answers to offers."""
 
 
 @dataclass
@@ -86,6 +89,7 @@ class Content:
     rules: ReplyRules
     system_prompt: str
     out_of_scope: list[str]
+    answers: AnswerExamples
 
 
 def load_content(registry: ToolRegistry, prompts: Path = PROMPTS) -> Content:
@@ -102,6 +106,7 @@ def load_content(registry: ToolRegistry, prompts: Path = PROMPTS) -> Content:
         rules=ReplyRules.load(prompts / "claims.yaml"),
         system_prompt=(prompts / "system.md").read_text(encoding="utf-8"),
         out_of_scope=foreign["examples"],
+        answers=AnswerExamples.read(prompts / "answers.yaml"),
     )
 
 
@@ -126,12 +131,21 @@ def make_classifier(settings: Settings, content: Content, embedder: Any, learned
     `embedder` is for what customers write; examples are embedded through the lasting cache. `learned` are what people
     taught beside the shipped examples.
     """
-    from agents.triage.classifier import RECIPE, IntentClassifier
-
     texts, intents = training_examples(content)
     texts, intents = texts + [text for text, _ in learned], intents + [intent for _, intent in learned]
+    return _fitted("triage", settings, texts, intents, embedder)
+
+
+def make_answers(settings: Settings, content: Content, embedder: Any) -> Any:
+    """The classifier of answers to offers, made as that of intents is."""
+    return _fitted("answers", settings, *content.answers.pairs(), embedder)
+
+
+def _fitted(name: str, settings: Settings, texts: list[str], intents: list[str], embedder: Any) -> Any:
+    from agents.triage.classifier import RECIPE, IntentClassifier
+
     digest = hashlib.sha256("\n".join([RECIPE, embedder.name, *texts, *intents]).encode()).hexdigest()[:16]
-    folder = settings.artefacts / f"triage-{digest}"
+    folder = settings.artefacts / f"{name}-{digest}"
     if not folder.exists():  # it appears whole or not at all
         whole = folder.with_suffix(f".{secrets.token_hex(4)}")  # others may be fitting the same
         IntentClassifier.fit(texts, intents, lasting_embedder(settings)).save(whole)
@@ -151,7 +165,8 @@ def load_shared(settings: Settings, content: Content) -> Shared:
     embedder, lasting = passing_embedder(settings), lasting_embedder(settings)
     classifier = make_classifier(settings, content, embedder)
     knowledge = KnowledgeIndex(settings.home / "chroma", embedder, url=settings.chroma_url, documents=lasting)
-    return Shared(embedder, classifier, knowledge, content, policies(settings))
+    answers = make_answers(settings, content, embedder)
+    return Shared(embedder, classifier, knowledge, content, policies(settings), answers=answers)
 
 
 def make_proposer(settings: Settings, content: Content) -> Proposer:
@@ -242,6 +257,7 @@ async def running(
             library=content.library,
             templates=content.templates,
             classify=champion.classify,
+            answers=_answers_of(shared.answers),
             search=_search_in(shared.knowledge),
             customer_facts=facts,
             stage_of=_stages_in(database, settings.default_stage),
@@ -279,6 +295,20 @@ async def _serving(settings: Settings, database: Database, content: Content, sha
     if shared.classifier is not None:
         await champion.try_refresh()
     return champion
+
+
+def _answers_of(classifier: Any) -> ReadAnswers:
+    if classifier is None:
+        return unread
+
+    def odds(text: str) -> AnswerOdds:
+        read = classifier.predict(text)
+        return AnswerOdds(dict(read.ranking), read.out_of_scope)
+
+    async def answers(text: str) -> AnswerOdds:
+        return await asyncio.to_thread(odds, text)
+
+    return answers
 
 
 def _search_in(knowledge: Any) -> Callable[[str, frozenset[str]], Awaitable[tuple[list[Any], float]]]:

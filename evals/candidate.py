@@ -12,7 +12,7 @@ from agents.triage.version import SHIPPED, Version
 from app.champion import OUT_OF_SCOPE_INTENT, Base, digest_of, learned_by
 from app.commands.learning import without_classifier
 from app.embeddings import lasting_embedder, passing_embedder
-from app.runtime import Shared, make_classifier
+from app.runtime import Shared, make_answers, make_classifier
 from app.settings import Settings
 from evals.comparison import mcnemar
 from evals.grading import Grade, Played
@@ -105,9 +105,10 @@ async def propose(
                 Version(learned.champion.id, base.matters(learned.champion.matters)) if learned.champion else SHIPPED
             )
             sides = []
+            answers = await asyncio.to_thread(make_answers, settings, content, embedder)
             for pairs, name in ((learned.champion_pairs, serving), (learned.pairs, Version(version.id, matters))):
                 machine = await asyncio.to_thread(make_classifier, settings, content, embedder, pairs)
-                sides.append(Shared(embedder, machine, None, content, None, name))
+                sides.append(Shared(embedder, machine, None, content, None, name, answers))
             figures["replay"] = await replay(settings, tickets, sides, workers, played)
         figures["warnings"] = _warnings(judged, learned, homeless)
         figures["objections"] = objections(figures)

@@ -234,6 +234,14 @@ _THAN = re.compile(
     r"\b(more|fewer|less) than (?:that|this|it|what|i (?:said|asked|thought|wrote|told)|you (?:say|said|offer))\b",
     re.IGNORECASE,
 )
+_BY = re.compile(
+    r"\b(?:make (?:it|that) (?P<made>\d{1,3}|[a-z]+) (?:more|fewer|less)|"
+    r"(?:that'?s|it'?s|it is|that is) (?P<told>\d{1,3}|[a-z]+) (?:fewer|less)|"
+    r"(?P<needed>\d{1,3}|[a-z]+) (?:fewer|less) (?:that|which) (?:i|we) (?:need|want))\b(?! (?:seats?|users?|places?|"
+    r"licen[cs]es?|people)\b)",
+    re.IGNORECASE,
+)
+"""A step from a number before ("so it's one less")."""
 _SHARE = re.compile(
     r"\b(half|double|twice)\b(?: of)? (?:as (?:many|much)|that|this|it|them|the number)\b",
     re.IGNORECASE,
@@ -241,10 +249,13 @@ _SHARE = re.compile(
 
 
 def told_from(before: Collection[int], text: str) -> set[int]:
-    """The counts that a text tells from those `before`: "one less than that", "half of it", "twice as many"."""
+    """The counts that a text tells from those `before`: "one less than that", "so it's one less", "half of it"."""
     than = _THAN.search(text)
     if than is not None and (steps := counts_in(text[: than.start()])):
         sign = 1 if than[1].lower() == "more" else -1
+        return {number + sign * step for number in before for step in steps if number + sign * step > 0}
+    if (by := _BY.search(text)) is not None and (steps := counts_in(by["made"] or by["told"] or by["needed"])):
+        sign = 1 if "more" in by[0].lower() else -1
         return {number + sign * step for number in before for step in steps if number + sign * step > 0}
     if (share := _SHARE.search(text)) is not None:
         if share[1].lower() == "half":

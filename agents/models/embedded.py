@@ -20,7 +20,8 @@ from agents.brief import Brief
 from agents.models.names import HAND_OVER, from_wire, to_wire
 from agents.procedures.procedure import ProcedureLibrary
 from agents.procedures.replies import Templates
-from agents.procedures.run import Call, Outcome, ProcedureRun, Speech
+from agents.procedures.run import ProcedureRun
+from agents.procedures.steps import Call, Outcome, Speech
 
 BRIEF = "brief"
 CHANGED = "changed"

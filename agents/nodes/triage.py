@@ -3,6 +3,7 @@
 No language model is called. What is found out here decides which procedure, and so which tools, the turn may use.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -10,14 +11,16 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import leans_to_yes, read_answer, restates
+from agents.consent import asks_price, leans_to_yes, read_answer, restates, says_more
 from agents.gate.call import fingerprint
+from agents.nodes.beside_yes import beside_yes
 from agents.nodes.understanding import asked_first, note_understanding
+from agents.procedures.asides import corrected_to
 from agents.procedures.choosing import chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.courtesy import closes, introduces, introduces_first, thanks_only
+from agents.triage.courtesy import closes, introduces, introduces_first, settles, thanks_only
 from agents.triage.phrasing import merely_states
 from agents.triage.route import (
     ACT,
@@ -53,6 +56,11 @@ SAID_NO = 8
 """Words up to which a no is only that; a longer one may ask for something else."""
 VALUED = ("plan", "yearly_value_minor", "churn_risk", "overdue_invoices", "open_handoffs")
 """What the records say of the customer's worth and history, as decisions tell it."""
+REPLIED = 0.6
+"""Probability from which a message does nothing but answer the offer that waits."""
+CORRECTED = 30
+"""The same for one that says itself that it corrects something ("sorry, I meant ...")."""
+_AMOUNT = re.compile(r"\d[.,]\d\d [A-Z]{3}\b")
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
 
@@ -61,11 +69,14 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     """Read the answer to an offer, classify, look for triggers, and choose the route."""
     turn = runtime.context
     with turn.stage("triage"):
-        answer = _answer_to_offers(turn)
         odds = turn.services.library.odds(turn.facts)
+        beside = await beside_yes(turn, odds)
+        answer = await _answer_to_offers(turn, agreed=beside is not None)
         reading = await _read(turn, odds)
         guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
+        if answer in ("no", "other") or (answer is None and turn.frame.active is None and _answered(turn)):
+            turn.answers = await turn.services.answers(turn.text)
         names = _trigger_names(turn, guess, part_guesses)
         turn.triage = _record(turn, guess, names, odds)
         fired = turn.services.escalation.fired(names)
@@ -84,7 +95,9 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         if (matter := _matter_for_people(turn, guess, part_guesses)) is not None:
             return Command(goto="escalate", update={"escalation": matter})
         chosen = Route("continue")
-        if answer not in ("yes", "no"):
+        if answer == "yes" and beside is not None and beside.reading is not None:
+            chosen, reading = beside.route, beside.reading
+        elif answer not in ("yes", "no"):
             chosen = _route(turn, reading)
             chosen = await asked_first(turn, chosen, reading.pieces(chosen.intents))
         elif answer == "no" and len(turn.text.split()) > SAID_NO:
@@ -102,7 +115,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         note_understanding(turn, chosen, pieces, clarified)
         _settle_topic(turn, chosen)
         queue = await _likely_queue(turn, chosen)
-        turn.brief = _brief(turn, chosen, answer, queue)
+        again = beside.again if answer == "yes" and beside is not None else {}
+        turn.brief = _brief(turn, chosen, answer, queue, again)
     if answer == "yes":
         offers = list(turn.accepted.values())
         calls = [{"id": f"call_offer_{n}", "tool": o.tool, "arguments": o.arguments} for n, o in enumerate(offers, 1)]
@@ -166,7 +180,11 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     """What the message is about, given what the conversation is at."""
     guess = reading.whole
     library, frame, today = turn.services.library, turn.frame, turn.services.clock().date()
-    if frame.active is not None and frame.active.offering and leans_to_yes(turn.text):
+    if (
+        frame.active is not None
+        and frame.active.offering
+        and (leans_to_yes(turn.text) or _about_the_offer(turn) or _asks_what_it_costs(turn))
+    ):
         return Route("continue")  # a yes with a condition is about the offer
     if frame.clarifying and len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE:
         return Route("continue")
@@ -181,24 +199,43 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
     small = {library.topics.answering, *library.topics.small_talk}
     nothing_asked = chosen.kind in ("clarify", "out_of_scope") or {intent for intent, _ in chosen.intents} <= small
-    if chosen.kind != "continue" and nothing_asked and not frame.clarifying:
-        kind = THANKS if _rounds_off(turn) else GREETING if _opens(turn, chosen) else ""
+    remarks = frame.active is None and chosen.kind in ("clarify", "out_of_scope") and turn.answers.remarks
+    settled = frame.active is None and settles(turn.text)
+    if chosen.kind != "continue" and nothing_asked and (remarks or settled or not frame.clarifying):
+        kind = THANKS if remarks or settled or _rounds_off(turn) else GREETING if _opens(turn, chosen) else ""
         if procedure := library.for_intent(kind):
             chosen = Route("start", ((procedure.intent, turn.text),))
     asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
         chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents)
     )
-    if asks_for_nothing_new and frame.last is not None:
-        last = frame.last
-        if len(turn.text.split()) <= SHORT and revisions(library.get(last.name), last, turn.text, today):
-            return Route("resume")
+    if asks_for_nothing_new:
+        longest = CORRECTED if corrected_to(turn.text) else SHORT
+        for settled in (frame.last, frame.acted) if len(turn.text.split()) <= longest else ():
+            if settled is not None and revisions(library.get(settled.name), settled, turn.text, today):
+                frame.last = settled
+                return Route("resume")
     return chosen
 
 
 def _rounds_off(turn: TurnContext) -> bool:
     """Whether a message thanks, or closes what was talked about, and asks for nothing."""
-    answered = any(message.role != Role.CUSTOMER for message in turn.start.messages)
-    return thanks_only(turn.text) or (answered and turn.frame.active is None and closes(turn.text))
+    return thanks_only(turn.text) or (_answered(turn) and turn.frame.active is None and closes(turn.text))
+
+
+def _answered(turn: TurnContext) -> bool:
+    """Whether anything was said to this customer before."""
+    return any(message.role != Role.CUSTOMER for message in turn.start.messages)
+
+
+def _asks_what_it_costs(turn: TurnContext) -> bool:
+    """Whether a message asks for the price of what is offered, and the offer says it."""
+    offers = [offer.text for offer in turn.start.offers if offer.state in ("offered", "withdrawn")]
+    return asks_price(turn.text) and any(_AMOUNT.search(text) for text in offers)
+
+
+def _about_the_offer(turn: TurnContext) -> bool:
+    """Whether a message agrees, hesitates or puts off, so that what it mentions beside is no request of its own."""
+    return turn.answers.replies and turn.answers.of("accepts", "postpones", "unclear") >= REPLIED
 
 
 def _opens(turn: TurnContext, chosen: Route) -> bool:
@@ -227,8 +264,11 @@ def _answers_question(turn: TurnContext) -> bool:
     return answers(slot, turn.text, candidates_of(slot, active), today=turn.services.clock().date())
 
 
-def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None:
-    """What the customer's message says to the open offers. Their state is written with the decision or at the end."""
+async def _answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes", "no", "other"] | None:
+    """What the customer's message says to the open offers. Their state is written with the decision or at the end.
+
+    `agreed`: it is a yes, and asks for something beside.
+    """
     open_offers = [offer for offer in turn.start.offers if offer.state == "offered"]
     mine = {message.id for message in turn.start.waiting}
     taken = [o for o in turn.start.offers if o.state in ("accepted", "used") and o.answer_message_id in mine]
@@ -242,6 +282,11 @@ def _answer_to_offers(turn: TurnContext) -> Literal["yes", "no", "other"] | None
         answer = "other"
     if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
         answer = "other" if _revises_offer(turn) else "yes"
+    if agreed and answer == "other":
+        answer = "yes"
+    elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
+        turn.answers = await turn.services.answers(turn.text)
+        answer = "other" if turn.answers.no_yes else "yes"
     now = turn.services.clock()
     for offer in open_offers:
         offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
@@ -294,6 +339,7 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
             "declined_offers": turn.frame.declined_offers,
             "answering": _answers_question(turn),
             "offered": turn.frame.active is not None and turn.frame.active.offering,
+            "replying": turn.frame.active is not None and turn.frame.active.offering and turn.answers.replies,
         },
         "sentiment": sentiment(turn.text),
         "urgency": urgency(turn.text),
@@ -367,7 +413,13 @@ async def _likely_queue(turn: TurnContext, chosen: Route) -> str:
     return likeliest if weights.get(likeliest, 0.0) >= FOR_PEOPLE else "general"
 
 
-def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other"] | None, queue: str) -> Brief:
+def _brief(
+    turn: TurnContext,
+    chosen: Route,
+    answer: Literal["yes", "no", "other"] | None,
+    queue: str,
+    again: dict[str, Any],
+) -> Brief:
     offers = list(turn.accepted.values())
     return Brief(
         text=turn.text,
@@ -380,4 +432,8 @@ def _brief(turn: TurnContext, chosen: Route, answer: Literal["yes", "no", "other
         today=turn.services.clock().date().isoformat(),
         ranking=turn.guess.ranking if turn.guess else (),
         likely_queue=queue,
+        answers=turn.answers,
+        again=again,
+        offers=" ".join(offer.text for offer in turn.start.offers if offer.state == "withdrawn"),
+        price_asked=answer == "other" and _asks_what_it_costs(turn),
     )

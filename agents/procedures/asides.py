@@ -40,7 +40,7 @@ _BESIDE = re.compile(
     "|".join(
         (
             # a month that is all right
-            rf"\b{MONTH}(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was) (?:\w+ )?"
+            rf"\b{MONTH}(?:(?: invoice| bill| one| fee| payment| charge)?,? (?:is|was)|(?<='s)) (?:[\w.,%]+ ){{0,3}}"
             r"(?:fine|ok|okay|in order|correct|right|good|all right|alright)\b",
             rf"\b{MONTH},? (?:i|we|they) (?:did use|do use|did need|did have)\b(?: it| that)?",
             # a month that shall be left alone
@@ -142,6 +142,14 @@ INTRODUCED = 150
 def without_introduction(text: str) -> str:
     """The text less the name by which its writer begins."""
     return (_HERE.sub(" ", text[:INTRODUCED]) + text[INTRODUCED:]).lstrip()
+
+
+_WRITER = re.compile(r"\b(?:i'?m|i am|my name is|(?:that'?s|it'?s) me,?) (?:the )?[a-z][\w'’-]+", re.IGNORECASE)
+
+
+def without_writer(text: str) -> str:
+    """The text less the name that its writer says is their own ("rivera, i'm morgan")."""
+    return _WRITER.sub(" ", text)
 
 
 def without_negated(text: str) -> str:

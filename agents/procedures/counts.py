@@ -39,14 +39,19 @@ _TOTALS = _patterns(
     r"new|then|future|target|planned|from now on)\b[^.!?\d]{0,20}<N>",
     r"\b(?:which|that|this|so it)(?:'ll| will| would|'d)? (?:makes?|leaves?|gives?|brings?) (?:us |it |that )?"
     r"(?:with |down to |to |at )?<N>",
-    rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\b(?:to|at) (?:just |only |exactly )?<N>{_MORE}",
+    rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\bto (?:just |only |exactly )?<N>{_MORE}",
+    rf"\b(?:(?:{_VERBS}|keep|leave|have) (?:us|it|them|the \w+|this|that)|set|cap|keep|stay|hold|be|fix)\b"
+    rf"[^.!?\d]{{0,20}}\bat (?:just |only |exactly )?<N>{_MORE}",
     r"\bmake <N> (?:out )?of (?:it|them|that)\b",
     r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>[^!?\d]{0,25}[.,;] "
     r"(?:please |pls |so |now )?make (?:it|that|them) <N>",
     r"\bonly <N> (?:of us|left|remain|log in|work|are)\b",
     r"<M>\b[^.!?\d]{0,40}\b(?:are|we're|were) (?:only|just) <N>",
+    r"<M>\b[^.!?\d]{0,20}\bbut (?:(?:now|at present|in fact|really) )?(?:we'?re|we are|there are|there's) <N>",
 )
 _ENOUGH = _patterns(
+    r"\b(?:(?:need|require|use) (?:only|just)|(?:only|just) (?:need|require|use)) <N>"
+    r"(?![^.!?\n]*\b(?:more|extra|additional|further|new|added|on top|removed|for (?:the|our|my|a|two|three))\b)",
     r"\b(?:fine|okay|ok|happy|do|manage|live|get by|get along|be) with (?:only |just )?<N>",
     r"<N> (?:from now on|is all we need|will be all)\b",
     r"<N> (?:would|will|are|is) (?:also )?(?:do|be enough|suffice|be plenty|be fine|enough|plenty|sufficient)\b",
@@ -54,18 +59,22 @@ _ENOUGH = _patterns(
 """Wordings that say how many in all in a request, and how many more in a correction of "five more"."""
 _CHANGES = _patterns(
     r"<N>(?:\s+\w+)?\s+(?:more|fewer|less)\b",
-    r"\b(?:by|another|plus|minus) <N>",
+    r"\b(?:by(?: the| these| those)?|another|plus|minus) <N>",
     r"<N>\s+(?:extra|additional|further|new)\b",
 )
 _STANDING = _patterns(
     rf"\b(?:have|has|had|now|currently|it'?s|there are|of (?:the|our)|paying for|pay for)\s+<N>{_MORE}",
+    rf"\bcount <N>{_MORE}",
+    r"<N> (?:booked|in use|used|taken|occupied|paid for|filled)\b",
 )
 _BARE = _patterns("<N>")
+_IDLE = r"(?:extra|spare|empty|unused|idle|free|vacant|surplus|superfluous|needless|leftover)"
 _ASKED_FOR = _patterns(
     r"\b(?:add|remove|drop|cut|delete|release|order|buy|purchase|return|(?:give|hand|take)(?: back| off| away| out)?|"
-    r"get rid of) (?:(?:please|only|just|the|those|these|our|us|me|other|empty|last) ){0,3}<N>",
+    rf"get rid of) (?:(?:please|only|just|the|those|these|our|us|me|other|last|{_IDLE}) ){{0,3}}<N>",
+    rf"\b(?:the|those|these|our) <N> {_IDLE}\b",
 )
-"""Numbers that directly follow what shall be done."""
+"""Numbers that directly follow what shall be done, or count what nobody uses."""
 _EITHER = re.compile(
     rf"{_NUMBER}{_UNIT}\s+(?:or|vs\.?|versus)\s+(?:maybe |only |just )?{_NUMBER}{_UNIT}", re.IGNORECASE
 )
@@ -87,6 +96,15 @@ _WAYS = {
 }
 
 
+_TAKES_AWAY = re.compile(
+    r"\b(?:(?:remove|drop|cut|delete|release|get rid of|give back|take (?:away|off|out))\b[^.!?\n]{0,30}\b(?:extra|"
+    r"additional)|"
+    r"take\b[^.!?\n]{0,30}\b(?:extra|additional)\b[^.!?\n]{0,20}\b(?:off|away|out))\b",
+    re.IGNORECASE,
+)
+"""Words by which the extra ones are those that shall go."""
+
+
 @dataclass(frozen=True)
 class Move:
     """A number that shall become another; `end` is where the words for it end."""
@@ -102,8 +120,9 @@ _MOVES = [
     )
     for pattern in (
         r"\bfrom <OLD> (?:up |down )?to <NEW>",
-        r"<NEW> (?:instead of|in place of|rather than) (?:the )?<OLD>",
-        r"\b(?:instead of|in place of|rather than) (?:the )?<OLD>,? (?:[a-z']+ ){1,4}?<NEW>",
+        r"<NEW>(?: from now on| now)? (?:instead of|in place of|rather than) (?:the )?<OLD>",
+        r"\b(?:instead of|in place of|rather than) (?:the )?<OLD>,? (?:(?!so\b|please\b|and\b|"
+        r"take\b)[a-z']+ ){1,4}?<NEW>",
         r"<OLD>\s*[-=]+>\s*<NEW>",
     )
 ]
@@ -127,7 +146,8 @@ def direction_in(text: str) -> str | None:
     if (
         change := re.search(rf"{_NUMBER}(?:\s+\w+)?\s+(more|extra|additional|further|fewer|less)\b", text, re.I)
     ) is not None:
-        return "fewer" if change[1].lower() in ("fewer", "less") else "more"
+        spare = change[1].lower() in ("extra", "additional") and _TAKES_AWAY.search(text) is not None
+        return "fewer" if spare or change[1].lower() in ("fewer", "less") else "more"
     places = [(found.start(), way) for way, pattern in _WAYS.items() for found in pattern.finditer(text)]
     if len({way for _, way in places}) < 2:
         return places[0][1] if places else None

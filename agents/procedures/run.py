@@ -1,105 +1,41 @@
-"""Carries out procedures over one turn.
+"""What a message means for the procedures under way, and then a turn of them.
 
 `ProcedureRun.turn` is a generator: it yields each tool call that it proposes and is sent what became of it, and it
-returns what to say. It holds no connection and calls nothing, so a turn can be replayed from the outcomes so far.
+returns what to say.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, Literal
+from typing import Any
 
-from agents.brief import Brief
-from agents.consent import begins_by_dropping, declines, denies, drops_request, rules_out, turns_down
-from agents.frame import ActiveProcedure, Frame
+from agents.brief import Route
+from agents.consent import begins_by_dropping, declines, denies, drops_request, rules_out, turns_down, undoes
+from agents.frame import ActiveProcedure
 from agents.procedures.choosing import topics_meant
-from agents.procedures.expressions import Expression, ExpressionError
-from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
+from agents.procedures.expressions import ExpressionError
+from agents.procedures.procedure import Step
 from agents.procedures.quote import quote
-from agents.procedures.replies import TemplateProblem, Templates
-from agents.procedures.slots import (
-    Found,
-    Several,
-    all_named,
-    by_total,
-    candidates_of,
-    clause_about,
-    find,
-    identity,
-    in_all,
-    revisions,
+from agents.procedures.refusing import only_turned_round, refuses
+from agents.procedures.replies import TemplateProblem
+from agents.procedures.slots import Several, all_named, candidates_of, find, in_all, revisions
+from agents.procedures.steps import (
+    MAX_ASKED,
+    MOST_EACH,
+    RELEVANT,
+    Proposals,
+    Speech,
+    StartOver,
+    Steps,
+    Stop,
+    TopicChange,
 )
+from agents.triage.courtesy import only_agrees, settles
 from agents.triage.phrasing import asks, leans
 
-MAX_ASKED = 2
-MAX_ANSWERS = 4
-"""So many answers are looked through for what is asked later."""
 MOST_NAMED = 3
 """So many matters at most are named to a customer who is asked which one they mean."""
-MOST_EACH = 2
-"""So many records at most are gone through one by one where the procedure says what more of them mean."""
-SURE = 0.6
-"""Probability of an intent below which its first question is the only one: then a person, not a guess."""
-RELEVANT = 0.5
-"""Retrieval relevance from which a passage may be quoted as an answer."""
-NEAR = 0.25
-"""Retrieval relevance from which a passage may be shown as what comes nearest, if nothing is relevant."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """A tool call that the procedure proposes."""
-
-    tool: str
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a proposed call."""
-
-    result: dict[str, Any] | None = None
-    problem: str = ""
-    changed: bool = False
-    """Whether the call may have changed something, so that earlier look-ups no longer count."""
-
-
-@dataclass(frozen=True)
-class Speech:
-    """The end of a turn: what to say, and whether it answers, asks or hands over."""
-
-    text: str
-    kind: Literal["reply", "question", "escalate"]
-    queue: str = ""
-    why: str = ""
-    citations: tuple[str, ...] = ()
-
-
-Proposals = Generator[Call, Outcome, Speech]
-
-
-class _Stop(Exception):
-    """Ends the turn from within a procedure."""
-
-    def __init__(self, speech: Speech) -> None:
-        self.speech = speech
-
-
-class ProcedureRun:
-    """One turn of the embedded model. `frame` is the dialogue state as it stands at the latest proposal."""
-
-    def __init__(
-        self, brief: Brief, library: ProcedureLibrary, templates: Templates, *, carried_out: bool = False
-    ) -> None:
-        """`carried_out`: what the customer agreed to in this message has been done."""
-        self.brief, self.library, self.templates = brief, library, templates
-        self.carried_out = carried_out
-        self.frame: Frame = brief.frame.model_copy(deep=True)
-        self.today = date.fromisoformat(brief.today)
-        self.spoken: list[str] = []
-        self.citations: list[str] = []
-        self._consumed = False
-        """Whether the message was about another matter than the one that waits for an answer."""
+class ProcedureRun(Steps):
+    """One turn of the embedded model."""
 
     def turn(self) -> Proposals:
         """Propose calls until there is something to say."""
@@ -108,10 +44,10 @@ class ProcedureRun:
             while self.frame.active is not None:
                 try:
                     yield from self._continue()
-                except (_TopicChange, _StartOver):
+                except (TopicChange, StartOver):
                     continue
                 self._next_matter()
-        except _Stop as stop:
+        except Stop as stop:
             return stop.speech
         except (ExpressionError, TemplateProblem) as problem:
             return self._hand_over(self._queue(), f"the procedure cannot go on: {problem}")
@@ -124,26 +60,36 @@ class ProcedureRun:
         if brief.offer_answer is not None and frame.active is not None:
             self._answer_to_offer(frame.active)
             return
-        if frame.active is not None and drops_request(brief.text):
-            frame.stack.pop()
+        asked = frame.active is not None and frame.active.waiting_for is not None
+        if frame.active is not None and (drops_request(brief.text) or (asked and settles(brief.text))):
+            self._set_aside()
             self.spoken.append(self._system("system_dropped"))
             if frame.active is None:
-                raise _Stop(Speech(self._text(), "reply"))
+                raise Stop(Speech(self._text(), "reply"))
             return
-        nothing_new = brief.route.kind != "start" or (begins_by_dropping(brief.text) and not asks(brief.text))
+        declined = frame.last is not None and frame.last.declined
+        nothing_new = (
+            declined or brief.route.kind != "start" or (begins_by_dropping(brief.text) and not asks(brief.text))
+        )
         if frame.active is None and nothing_new and drops_request(brief.text):
             frame.clarifying, frame.clarified_words = [], ""
-            raise _Stop(Speech(self._system("system_dropped"), "reply"))
+            raise Stop(Speech(self._system("system_dropped"), "reply"))
+        if frame.active is None and not frame.clarifying and only_agrees(brief.text):
+            raise Stop(Speech(self._system("system_nothing_open"), "question"))
+        if frame.active is None and frame.acted is not None and undoes(brief.text):
+            self._undo(frame.acted)
         if frame.clarifying and brief.route.kind != "start":
             chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
-            words = f"{frame.clarified_words}\n{brief.text}"
+            words, named = f"{frame.clarified_words}\n{brief.text}", frame.clarifying
             frame.clarifying, frame.clarified_words = [], ""
             if chosen:
+                self._asked_for = True
                 self._start(tuple((intent, words) for intent in chosen))
+                self._take_way(chosen, named)
                 return
         match brief.route.kind:
-            case "start" | "clarify" if frame.active is None and self._was_declined(brief.route.intents):
-                raise _Stop(Speech(self._system("system_dropped"), "reply"))
+            case "start" | "clarify" | "out_of_scope" if frame.active is None and self._was_declined(brief.route):
+                raise Stop(Speech(self._system("system_dropped"), "reply"))
             case "start" if frame.active is None or self._starts_another(frame.active):
                 if frame.active is not None and denies(brief.text, self._procedure(frame.active).title):
                     frame.stack.pop()
@@ -151,62 +97,130 @@ class ProcedureRun:
             case "start" | "continue" if frame.active is not None:
                 self._correct(frame.active)
             case "resume" if frame.last is not None:
-                frame.stack, frame.last = [frame.last], None
+                frame.stack, frame.last, frame.acted = [frame.last], None, None
                 frame.stack[-1].asked = {}
                 self._correct(frame.stack[-1])
             case "clarify":
                 self._clarify()
             case _ if not frame.failed_turns and declines(brief.text):
-                raise _Stop(Speech(self._system("system_dropped"), "reply"))
+                raise Stop(Speech(self._system("system_dropped"), "reply"))
             case _:
                 self._out_of_scope()
 
-    def _was_declined(self, intents: tuple[tuple[str, str], ...]) -> bool:
-        """Whether a message says once more that what was declined last shall not be, and names nothing else for it."""
-        last = self.frame.last
-        if last is None or not last.declined or not turns_down(self.brief.text):
+    def _take_way(self, chosen: list[str], named: list[str]) -> None:
+        """Who chose between more and fewer has said which: their first words no longer decide it."""
+        active, kin = self.frame.active, self.library.topics.kin
+        if active is not None and len(chosen) == 1 and any(frozenset((chosen[0], other)) in kin for other in named):
+            for name, slot in self._procedure(active).slots.items():
+                if slot.type == "direction" and slot.default is not None:
+                    active.slots[name] = slot.default.evaluate({})
+
+    def _set_aside(self) -> None:
+        """Leave the matter under way as one that the customer no longer wants."""
+        dropped = self.frame.stack.pop()
+        dropped.offering, dropped.declined = False, True
+        self._settle(dropped)
+
+    def _was_declined(self, route: Route) -> bool:
+        """Whether a message says once more that what was spoken of shall not be, and names nothing else for it."""
+        last, text = self.frame.last, self.brief.text
+        if last is None:
             return False
         procedure = self._procedure(last)
-        again = procedure.intent in {intent for intent, _ in intents}
-        return again and not revisions(procedure, last, self.brief.text, self.today)
+        if revisions(procedure, last, text, self.today):
+            return False
+        if route.kind != "start" and not procedure.small_talk and self.brief.answers.stays_with_no(text):
+            return True
+        again = {intent for intent, _ in route.intents} == {procedure.intent}
+        return last.declined and again and turns_down(text)
+
+    def _undo(self, acted: ActiveProcedure) -> None:
+        """A person sees to what shall be undone; what was declined needs no undoing."""
+        procedure = self._procedure(acted)
+        if not acted.declined:
+            raise Stop(self._hand_over(procedure.queue, f"wants undone what was just done: {procedure.title}"))
 
     def _answer_to_offer(self, active: ActiveProcedure) -> None:
         step = self._procedure(active).steps[active.position]
+        if self.brief.offer_answer != "other":  # what answers the offer answers no other question
+            self._consumed = True
         match self.brief.offer_answer:
             case "no":
                 self._decline(active, step)
             case "other":
                 active.offering = False
                 if drops_request(self.brief.text):
-                    self.frame.stack.pop()
-                    raise _Stop(Speech(self._system("system_dropped"), "reply"))
+                    self._set_aside()
+                    raise Stop(Speech(self._system("system_dropped"), "reply"))
+                if self._takes_in(active):
+                    self.spoken.append(self._system("system_one_by_one"))
+                    return
+                procedure, text = self._procedure(active), self.brief.text
+                refused = refuses(self.brief, procedure, active, self.today)
+                if refused and only_turned_round(procedure, active, text, self.today):
+                    self._decline(active, step)
+                    return
                 if self._correct(active):
+                    return
+                if begins_by_dropping(self.brief.text):
+                    self._decline(active, step)
                     return
                 if self._starts_another(active):
                     if rules_out(self.brief.text) or turns_down(self.brief.text):
                         self.frame.stack.pop()
                     self._start(self.brief.route.intents)
                     return
-                if turns_down(self.brief.text):
+                if refused:
                     self._decline(active, step)
                     return
                 active.asked["offer"] = active.asked.get("offer", 0) + 1
                 if active.asked["offer"] > MAX_ASKED:
-                    raise _Stop(self._hand_over(self._queue(), "the customer neither accepted nor declined the offer"))
+                    raise Stop(self._hand_over(self._queue(), "the customer neither accepted nor declined the offer"))
                 self._answer_beside_offer()
             case _ if not active.offering:  # another model had offered it, outside of these steps
                 self.frame.stack.pop()
                 if not self.carried_out:
-                    raise _Stop(self._hand_over(self._queue(), "what the customer agreed to could not be done"))
+                    raise Stop(self._hand_over(self._queue(), "what the customer agreed to could not be done"))
                 self.spoken.append(self._system("system_offer_done", offer=self.brief.offer_text))
-                raise _Stop(Speech(self._text(), "reply"))
+                raise Stop(Speech(self._text(), "reply"))
             case _:
                 active.offering = False
+                self._then(active)
+
+    def _takes_in(self, active: ActiveProcedure) -> bool:
+        """Put the same for another record behind what is offered, where both are named in one list."""
+        procedure = self._procedure(active)
+        for name, slot in procedure.slots.items():
+            candidates = candidates_of(slot, active) if active.slots.get(name) is not None else None
+            if not candidates or slot.optional:
+                continue
+            found = find(slot, self.brief.text, candidates, asked=True, today=self.today)
+            each = all_named(slot, found, self.brief.text, self.today) if isinstance(found, Several) else []
+            if active.slots[name] in each and len(each) <= MOST_EACH:
+                for value in each:
+                    if value != active.slots[name]:
+                        self._then_again(active, {name: value})
+                return True
+        return False
+
+    def _then(self, active: ActiveProcedure) -> None:
+        """Put what is wanted beside what was agreed to where it comes next."""
+        brief = self.brief
+        if brief.route.kind == "start":
+            self.frame.pending = [p for p in brief.route.intents if self.library.for_intent(p[0])] + self.frame.pending
+        if brief.again:
+            self._then_again(active, brief.again)
+
+    def _then_again(self, active: ActiveProcedure, changed: dict[str, Any]) -> None:
+        again = ActiveProcedure(name=active.name, opening=active.opening, slots={**active.slots, **changed})
+        self.frame.stack.insert(-1, again)
 
     def _answer_beside_offer(self) -> None:
         """What stands in the documentation to a question that was asked instead of a yes."""
         quoted = quote(self.brief.text, self.brief.passages) if self.brief.relevance >= RELEVANT else None
-        if "?" not in self.brief.text:
+        if self.brief.price_asked:
+            self.spoken.append(self._system("system_offer_price"))
+        elif "?" not in self.brief.text:
             self.spoken.append(self._system("system_offer_again"))
         elif quoted is None:
             self.spoken.append(self._system("system_offer_question"))
@@ -219,12 +233,14 @@ class ProcedureRun:
         self.frame.declined_offers += 1
         self.spoken.append(self.templates.reply(step.declined or "system_offer_declined", self._names(active)))
         active.offering, active.declined = False, True
-        self.frame.last = self.frame.stack.pop()
-        if self.brief.route.kind == "start":
-            self._start(self.brief.route.intents)
+        self._settle(self.frame.stack.pop())
+        here = self._procedure(active).intent
+        others = tuple(pair for pair in self.brief.route.intents if pair[0] != here)
+        if self.brief.route.kind == "start" and others:
+            self._start(others)
             return
         if self.frame.active is None and not self.frame.pending:
-            raise _Stop(Speech(self._text(), "reply"))
+            raise Stop(Speech(self._text(), "reply"))
         self._next_matter()
 
     def _correct(self, active: ActiveProcedure) -> bool:
@@ -235,31 +251,6 @@ class ProcedureRun:
             active.slots |= changed
             active.position, active.waiting_for, active.saved = 0, None, {}
         return bool(changed)
-
-    def _start(self, intents: tuple[tuple[str, str], ...]) -> None:
-        known = [(intent, words) for intent, words in intents if self.library.for_intent(intent)]
-        if not known:
-            self._out_of_scope()
-            return
-        order = {"information": 0, "account": 1, "compliance": 1, "money": 2, "access": 3}
-        known.sort(key=lambda pair: order[self.library.for_intent(pair[0]).risk])  # type: ignore[union-attr]
-        substantial = [pair for pair in known if not self.library.for_intent(pair[0]).small_talk]  # type: ignore[union-attr]
-        first, *rest = substantial or known
-        self.frame.pending += rest
-        if rest:
-            topics = [self.library.for_intent(intent).title for intent, _ in (first, *rest)]  # type: ignore[union-attr]
-            self.spoken.append(self._system("system_several", topics=topics))
-        self.frame.clarifying = []
-        doubtful = len(known) == 1 and dict(self.brief.ranking).get(first[0], 1.0) < SURE
-        self._push(*first, doubtful=doubtful)
-
-    def _push(self, intent: str, words: str, *, doubtful: bool = False) -> None:
-        procedure = self.library.for_intent(intent)
-        if procedure is None:
-            return
-        self.frame.stack = [active for active in self.frame.stack if active.name != procedure.name][-2:]
-        self.frame.stack.append(ActiveProcedure(name=procedure.name, opening=words, doubtful=doubtful))
-        self._consumed = True
 
     def _clarify(self) -> None:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:MOST_NAMED]
@@ -275,259 +266,4 @@ class ProcedureRun:
         self._not_understood()
         self.frame.clarifying, self.frame.clarified_words = intents, self.brief.text
         topics = [self.library.for_intent(intent).title for intent in intents]  # type: ignore[union-attr]
-        raise _Stop(Speech(self._system("system_clarify", topics=topics), "question"))
-
-    def _not_understood(self) -> None:
-        """The customer is asked once; whoever is not understood a second time gets a person, not a guess."""
-        self.frame.failed_turns += 1
-        if self.frame.failed_turns > 1:
-            raise _Stop(self._hand_over(self._queue(), "the request was not understood, also after a question"))
-
-    def _out_of_scope(self) -> None:
-        self._not_understood()
-        raise _Stop(Speech(self._system("system_out_of_scope"), "question"))
-
-    # Carrying out the active procedure
-
-    def _continue(self) -> Generator[Call, Outcome, None]:
-        active = self.frame.active
-        assert active is not None
-        procedure = self._procedure(active)
-        if active.waiting_for is not None:
-            yield from self._fill(active, procedure.slots[active.waiting_for], asked=True)
-        while True:
-            step = procedure.steps[active.position]
-            if step.when is not None and not (yield from self._evaluate(active, step.when)):
-                active.position += 1
-                continue
-            match step.kind:
-                case "call":
-                    yield from self._call(active, step)
-                case "say":
-                    yield from self._fill_all(active, step.speaks_of)
-                    self.spoken.append(self.templates.reply(step.target, self._names(active)))
-                case "goto":
-                    active.position = next(i for i, s in enumerate(procedure.steps) if s.label == step.target)
-                    continue
-                case "procedure":
-                    self.frame.stack.pop()
-                    self._push(self.library.get(step.target).intent, active.opening)
-                    raise _TopicChange
-                case "reply":
-                    yield from self._fill_all(active, step.speaks_of)
-                    self.spoken.append(self.templates.reply(step.target, self._names(active)))
-                    return
-                case "answer":
-                    self._answer(procedure, active.opening)
-                    return
-                case "escalate":
-                    raise _Stop(self._hand_over(step.target, step.why or procedure.title))
-            active.position += 1
-
-    def _call(self, active: ActiveProcedure, step: Step) -> Generator[Call, Outcome, None]:
-        arguments: dict[str, Any] = {}
-        for name, expression in step.arguments.items():
-            value = yield from self._evaluate(active, expression)
-            if value is not None:
-                arguments[name] = value
-        active.offering = True
-        outcome = yield Call(step.target, arguments)
-        active.offering = False
-        if outcome.result is None:
-            raise _Stop(self._hand_over(self._procedure(active).queue, f"{step.target}: {outcome.problem}"))
-        if step.save:
-            active.saved[step.save] = outcome.result
-
-    def _evaluate(self, active: ActiveProcedure, expression: Expression) -> Generator[Call, Outcome, Any]:
-        yield from self._fill_all(active, expression.slots)
-        return expression.evaluate(self._names(active))
-
-    def _fill_all(self, active: ActiveProcedure, slots: tuple[str, ...]) -> Generator[Call, Outcome, None]:
-        for name in slots:
-            if name not in active.slots:
-                yield from self._fill(active, self._procedure(active).slots[name], asked=False)
-
-    def _fill(self, active: ActiveProcedure, slot: Slot, *, asked: bool) -> Generator[Call, Outcome, None]:
-        candidates = yield from self._candidates(active, slot)
-        if asked:
-            texts = [] if self._consumed else [self.brief.text]
-        else:
-            texts = list(dict.fromkeys((active.opening, *active.answers, self.brief.text)))
-        several: Several | None = None
-        for text in texts:
-            total = in_all(text, None, opening=not asked)
-            found = by_total(slot, total, self._names(active))
-            if found is not None:
-                active.in_all = total
-            found = found or find(slot, text, candidates, asked=asked, today=self.today)
-            if asked and isinstance(found, Several) and (clause := clause_about(text, self._procedure(active).title)):
-                narrower = find(slot, clause, candidates, asked=asked, today=self.today)
-                found = narrower if isinstance(narrower, Found) else found
-            if isinstance(found, Several) and (each := all_named(slot, found, text, self.today)):
-                if len(each) > MOST_EACH and not slot.when_many.items() <= active.slots.items():
-                    active.slots |= slot.when_many
-                    active.position, active.waiting_for = 0, None
-                    raise _StartOver
-                self._do_each(active, each[1:])
-                found = Found(each[0])
-            if isinstance(found, Found):
-                if asked:
-                    self._keep_answer(active)
-                self._take(active, slot, found.value)
-                return
-            several = several or found
-        if asked:
-            self._keep_answer(active)
-        if asked and several is None and not self._consumed and self._starts_another(active):
-            self._start(self.brief.route.intents)
-            raise _TopicChange
-        options = several.candidates if several else candidates
-        if asked and several is None and slot.unanswered is not None and not self._consumed:
-            self._take(active, slot, slot.unanswered.evaluate(self._names(active)))
-        elif (
-            several is None
-            and candidates is not None
-            and len(candidates) <= 1
-            and not slot.optional
-            and not (candidates and self._means_another(active, slot, texts, asked=asked))
-        ):
-            self._take(active, slot, identity(slot, candidates[0]) if candidates else None)
-        elif slot.default is not None and several is None:
-            value = yield from self._evaluate(active, slot.default)
-            self._take(active, slot, value)
-        elif slot.optional:
-            self._take(active, slot, None)
-        else:
-            if asked and not self._consumed and self._says_more(active, slot):
-                active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
-            self._ask(active, slot, options)
-
-    def _keep_answer(self, active: ActiveProcedure) -> None:
-        if not self._consumed and self.brief.text not in active.answers:
-            active.answers = [*active.answers, self.brief.text][-MAX_ANSWERS:]
-
-    def _says_more(self, active: ActiveProcedure, asked: Slot) -> bool:
-        """Whether a message that does not answer the question says what would be asked later ("small, please")."""
-        others = [s for n, s in self._procedure(active).slots.items() if n not in active.slots and s.name != asked.name]
-        named = [s for s in others if s.type in ("choice", "count") and s.source is None and not s.optional]
-        return any(isinstance(find(s, self.brief.text, None, asked=False, today=self.today), Found) for s in named)
-
-    def _means_another(self, active: ActiveProcedure, slot: Slot, texts: Sequence[str], *, asked: bool) -> bool:
-        """Whether the customer named a record that does not come into question, so that the only one left is not it."""
-        every = candidates_of(slot, active) if slot.where is not None else None
-        return bool(every) and any(
-            isinstance(find(slot, t, every, asked=asked, today=self.today), Found) for t in texts
-        )
-
-    def _starts_another(self, active: ActiveProcedure) -> bool:
-        """Whether the message asks for something else than the matter under way, not for the same in other words."""
-        here = self._procedure(active).intent
-        return self.brief.route.kind == "start" and any(intent != here for intent, _ in self.brief.route.intents)
-
-    def _do_each(self, active: ActiveProcedure, values: Sequence[Any]) -> None:
-        """The same request again for each further record that the customer named."""
-        intent = self._procedure(active).intent
-        self.frame.pending = [(intent, str(value)) for value in values] + self.frame.pending
-
-    def _take(self, active: ActiveProcedure, slot: Slot, value: Any) -> None:
-        active.slots[slot.name] = value
-        if active.waiting_for == slot.name:
-            active.waiting_for = None
-
-    def _candidates(self, active: ActiveProcedure, slot: Slot) -> Generator[Call, Outcome, list[dict[str, Any]] | None]:
-        if slot.source is None:
-            return None
-        outcome = yield Call(slot.source, {})
-        if outcome.result is None:
-            raise _Stop(self._hand_over(self._procedure(active).queue, f"{slot.source}: {outcome.problem}"))
-        active.saved[f"_{slot.name}"] = outcome.result
-        return self._candidates_so_far(active, slot)
-
-    def _candidates_so_far(self, active: ActiveProcedure, slot: Slot) -> list[dict[str, Any]] | None:
-        items = candidates_of(slot, active)
-        if items is None or slot.where is None:
-            return items
-        return [item for item in items if slot.where.evaluate({**self._names(active), "item": item})]
-
-    def _ask(self, active: ActiveProcedure, slot: Slot, options: list[dict[str, Any]] | None) -> None:
-        count = active.asked.get(slot.name, 0) + 1
-        active.asked[slot.name] = count
-        most = 1 if active.doubtful else MAX_ASKED
-        if count > most:
-            why = f"asked {most}x without an answer: {slot.name.replace('_', ' ')}"
-            raise _Stop(self._hand_over(self._procedure(active).queue, why))
-        active.waiting_for = slot.name
-        question = self.templates.text(slot.ask, self._names(active), f"question of slot {slot.name}")
-        if options and slot.label and len(options) > 1:
-            labels = [self.templates.text(slot.label, {**self._names(active), "item": item}) for item in options[:5]]
-            question += "\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))
-        if count > 1:
-            question = f"{self._system('system_ask_again')} {question}"
-        self.spoken.append(question)
-        raise _Stop(Speech(self._text(), "question"))
-
-    def _answer(self, procedure: Procedure, question: str) -> None:
-        nearest = quote(question, self.brief.passages) if self.brief.relevance >= NEAR else None
-        quoted = nearest if self.brief.relevance >= RELEVANT else None
-        if quoted is None and self.frame.pending:
-            self.spoken.append(self._system("system_nothing_found_beside"))
-            return
-        if quoted is None:
-            self.frame.failed_turns += 1
-            self.frame.stack.pop()
-            if self.frame.failed_turns >= 2:
-                raise _Stop(self._hand_over(procedure.queue, "nothing in the knowledge base answers the question"))
-            if nearest is None:
-                raise _Stop(Speech(self._system("system_nothing_found"), "question"))
-            unsure = self._system("system_nearest_found", quoted=nearest.text)
-            raise _Stop(Speech(unsure, "question", citations=(nearest.document_id,)))
-        self.spoken.append(quoted.text)
-        self.citations.append(quoted.document_id)
-
-    def _next_matter(self) -> None:
-        """Leave the finished procedure; go on with the next request of the message, or return to the paused one."""
-        frame = self.frame
-        if self.spoken:
-            frame.failed_turns = 0
-        if frame.stack and frame.active is not None and not frame.active.offering and frame.active.waiting_for is None:
-            frame.last = frame.stack.pop()
-        if frame.pending:
-            self._push(*frame.pending.pop(0))
-        elif frame.active is not None:
-            title = self._procedure(frame.active).title
-            frame.active.asked = {}
-            self.spoken.append(self._system("system_back_to", title=title[0].lower() + title[1:]))
-
-    # Words and names
-
-    def _hand_over(self, queue: str, why: str) -> Speech:
-        return Speech("", "escalate", queue, why)
-
-    def _queue(self) -> str:
-        return self._procedure(self.frame.active).queue if self.frame.active else self.brief.likely_queue
-
-    def _procedure(self, active: ActiveProcedure) -> Procedure:
-        return self.library.get(active.name)
-
-    def _names(self, active: ActiveProcedure) -> dict[str, Any]:
-        return {
-            **active.saved,
-            "slots": active.slots,
-            "customer": self.brief.customer,
-            "company": self.brief.company,
-            "today": self.brief.today,
-        }
-
-    def _system(self, name: str, **names: Any) -> str:
-        return self.templates.reply(name, {"company": self.brief.company, "customer": self.brief.customer, **names})
-
-    def _text(self) -> str:
-        return "\n\n".join(part for part in self.spoken if part)
-
-
-class _StartOver(Exception):
-    """The procedure goes through its steps again, with what it now knows."""
-
-
-class _TopicChange(Exception):
-    """The message starts another request instead of answering the question."""
+        raise Stop(Speech(self._system("system_clarify", topics=topics), "question"))

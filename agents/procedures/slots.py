@@ -20,10 +20,12 @@ from agents.procedures.asides import (
     without_negated,
     without_signature,
     without_spared,
+    without_writer,
 )
 from agents.procedures.counts import change_in, direction_in, wanted_in_all
 from agents.procedures.dates import LISTED_MONTHS, dates_in, months_in
 from agents.procedures.expressions import ExpressionError
+from agents.procedures.missing import unknown_numbers
 from agents.procedures.procedure import Procedure, Slot
 from agents.triage.phrasing import asks
 from tools.provenance import NUMBER_WORDS, numbers_in, told_from
@@ -73,9 +75,10 @@ def find(
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
         text = without_spared(text)
-        if slot.type == "user" and not asked and (rest := without_introduction(text)) != text:
+        without_name = without_introduction if current is None else without_writer
+        if slot.type == "user" and not asked and (rest := without_name(text)) != text:
             named = _candidate(slot, rest, candidates, asked=asked, today=today, current=current)
-            if named is not None:
+            if named is not None or current is not None:
                 return named
         chosen = {"asked": asked, "today": today, "current": current}
         if current is not None:  # no end of a story changes what was settled before
@@ -84,6 +87,8 @@ def find(
             found = _candidate(slot, rest, candidates, **chosen)
             return found if isinstance(found, Found) else _candidate(slot, text, candidates, **chosen)
         found = _candidate(slot, text, candidates, **chosen)
+        if isinstance(found, Several) and slot.type == "user" and (rest := without_writer(text)) != text:
+            return _candidate(slot, rest, candidates, **chosen) or found
         return (_asked_for(slot, text, candidates, **chosen) or found) if isinstance(found, Several) else found
     match slot.type:
         case "choice":
@@ -128,12 +133,15 @@ _EACH = re.compile(r"\b(both|all (?:of them|three|four)|each|and|&|plus)\b|\+|,"
 def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]:
     """The candidates that a text names one by one ("october and november"), or all of them ("both"); else none.
 
-    Only for records that say by themselves what they are: of two users with one name, one is meant.
+    Users only by their full names: of two with one name, one is meant.
     """
-    if slot.type not in ("invoice", "resource") or not _EACH.search(text) or re.search(r"\bor\b", text, re.I):
+    if slot.type not in ("invoice", "resource", "user") or not _EACH.search(text) or re.search(r"\bor\b", text, re.I):
         return []
     items = several.candidates
     values = [identity(slot, item) for item in items]
+    if slot.type == "user":
+        low = _plain(text)
+        return values if _listed({_plain(str(item["name"])) for item in items if item.get("name")}, low) else []
     if re.search(r"\bboth\b", text, re.IGNORECASE):
         return values if len(items) == 2 else []
     text = without_spared(without_negated(text))
@@ -152,7 +160,9 @@ def all_named(slot: Slot, several: Several, text: str, today: date) -> list[Any]
 def _listed(names: set[str], low: str) -> bool:
     """Whether the names stand in one list ("logs, media and old-db"), and not here and there in a story."""
     places = sorted((found.start(), found.end()) for name in names for found in re.finditer(re.escape(name), low))
-    return all(end > begin or _BETWEEN.fullmatch(low[end:begin]) for (_, end), (begin, _) in pairwise(places))
+    return len(places) >= len(names) > 1 and all(
+        end > begin or _BETWEEN.fullmatch(low[end:begin]) for (_, end), (begin, _) in pairwise(places)
+    )
 
 
 def in_all(text: str, before: int | None, *, opening: bool) -> int | None:
@@ -201,12 +211,29 @@ def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] |
 
 def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
     """The slots that a message gives another value than they have ("no, the other invoice", "make it 2")."""
+    text = _without_questions(text)
     corrected = corrected_to(text)
     return (corrected and _revised(procedure, active, corrected, today)) or _revised(procedure, active, text, today)
 
 
+_REVISES = re.compile(
+    r"\b(?:make (?:it|that)|instead|rather|(?:can|could|may|shall|should) (?:we|i|you)|what about|how about|better|"
+    r"would (?:it|we|that|\d))\b",
+    re.IGNORECASE,
+)
+"""Words by which a question asks for another value."""
+
+
+def _without_questions(text: str) -> str:
+    """The text less the questions that only ask how things are ("what we paid for those two, does that come back?")."""
+    sentences = re.split(r"(?<=[.!?])\s+|\n+", text)
+    kept = [s for s in sentences if not s.rstrip().endswith("?") or len(s.split()) <= 3 or _REVISES.search(s)]
+    return " ".join(kept) if len(kept) < len(sentences) else text
+
+
 def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
     changed: dict[str, Any] = {}
+    reckoned = bool(told_from({1, 2}, text))  # from a number before, so "less" gives no direction
     total = in_all(text, active.in_all, opening=False)
     for name, slot in procedure.slots.items():
         if name == active.waiting_for or active.slots.get(name) is None or slot.type in ("yes_no", "text"):
@@ -217,6 +244,8 @@ def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: da
         found = by_total(slot, total, {**active.saved, "slots": active.slots})
         if found is None and slot.type == "count" and (told := told_from({active.slots[name]}, text)):
             found = Found(told.pop())
+        if reckoned and slot.type == "direction":
+            continue
         found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value
@@ -228,6 +257,12 @@ def _yes_no(slot: Slot, text: str) -> Found | None:
     if answer == "other" and (found := _choice(slot, text)) is not None:
         answer = found.value
     return Found(answer == "yes") if answer in ("yes", "no") else None
+
+
+def agrees_by_choice(slot: Slot, text: str) -> bool:
+    """Whether a text names the yes of a question by one of the operator's phrases ("then we stay with you")."""
+    found = _choice(slot, text) if slot.type == "yes_no" and slot.choices else None
+    return found is not None and found.value == "yes"
 
 
 def _choice(slot: Slot, text: str) -> Found | None:
@@ -293,9 +328,10 @@ _SETTLED = re.compile(
 _KEPT = re.compile(
     r"\b(?:everything else|everything|(?:all )?the (?:rest|others?)|all others?)\b[^.,;!?]{0,25}"
     r"\b(?:stays?|remains?|(?:be|is|are) kept|as (?:it|they) (?:is|are))\b|"
-    r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b"
+    r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b|"
+    r"\b(?:everything|all) (?:that )?(?:i|we|he|she|they|you) (?:\w+ )?(?:need|needed|want|wanted|had|have)\b"
 )
-"""What shall stay as it is: nothing is asked of that."""
+"""What shall stay as it is, or what somebody has: nothing is asked of that."""
 _NOT_THAT = re.compile(
     r"[^.!?;\n]*\bnot (?:that|this|those|these)(?: ones?)?\b(?=\s*(?:[.,!?;]|$|please\b|pls\b))[^.!?;\n]*"
 )
@@ -332,12 +368,14 @@ def _candidate(
     slot: Slot, text: str, candidates: Sequence[dict[str, Any]], *, asked: bool, today: date, current: Any
 ) -> Found | Several | None:
     low = _plain(text)
-    if slot.type == "invoice" and candidates and _unknown_numbers(low, candidates):
+    if slot.type == "invoice" and candidates and unknown_numbers(low, candidates):
         return Several(list(candidates))
-    if current is not None and re.search(r"\b(other|another|different) (one|invoice|user|payment|resource)?\b", low):
+    another = re.search(r"\b(other|another|different) (one|invoice|user|payment|resource)?\b", low)
+    if current is not None and another and not _named_again(slot, current, candidates, low):
         others = [item for item in candidates if identity(slot, item) != current]
-        if len(others) == 1:
-            return Found(identity(slot, others[0]))
+        alike = _alike(slot, current, candidates)
+        if len(others) == 1 or len(alike) == 1:
+            return Found(identity(slot, (others if len(others) == 1 else alike)[0]))
         candidates = others or candidates
     kinds = {_plain(item["kind"]) for item in candidates if isinstance(item.get("kind"), str)}
     # An answer may begin with the name itself; a sentence of a request begins with another word.
@@ -362,7 +400,38 @@ def _candidate(
         return Several(fitting)
     if (position := _ordinal(low, len(candidates), asked)) is not None:
         return Found(identity(slot, candidates[position]))
+    if slot.type == "invoice" and current is not None and (step := _neighbour(low)):
+        at = next((n for n, item in enumerate(candidates) if identity(slot, item) == current), None)
+        if at is not None and 0 <= at + step < len(candidates):
+            return Found(identity(slot, candidates[at + step]))
     return None
+
+
+def _neighbour(low: str) -> int:
+    """The step in a list that runs newest first which "the one before that" means; 0 where nothing of it is said."""
+    if re.search(
+        r"\b(?:one|month|invoice|bill)s? (?:from |of )?(?:the (?:month|one) )?before\b(?! (?:i|we|you|the)\b)", low
+    ):
+        return 1
+    return -1 if re.search(r"\b(?:one|month|invoice|bill) (?:right )?after(?: (?:that|it|this))\b", low) else 0
+
+
+def _named_again(slot: Slot, current: Any, candidates: Sequence[dict[str, Any]], low: str) -> bool:
+    """Whether a text says of the current user that it is them ("it's Rivera, the other one is me")."""
+    if slot.type != "user":
+        return False
+    names = [_plain(str(item.get("name", ""))) for item in candidates if identity(slot, item) == current]
+    words = [word for name in names for word in name.split()]
+    return any(re.search(rf"\b(?:it'?s|for|yes,?|only|just) {re.escape(word)}\b", low) for word in words)
+
+
+def _alike(slot: Slot, current: Any, candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of users, those who share a name with the current one: "the other one" is one of them."""
+    if slot.type != "user":
+        return []
+    names = {identity(slot, item): set(_plain(str(item.get("name", ""))).split()) for item in candidates}
+    mine = names.get(current, set())
+    return [i for i in candidates if identity(slot, i) != current and names[identity(slot, i)] & mine]
 
 
 _ORDERED = (
@@ -393,19 +462,15 @@ def _is_called(item: dict[str, Any], low: str) -> bool:
     return bool(name) and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low) is not None
 
 
-def _unknown_numbers(low: str, candidates: Sequence[dict[str, Any]]) -> set[str]:
-    """Invoice numbers that the customer names and that are none of theirs; empty where one of theirs is named too."""
-    named = set(re.findall(r"\b(?:invoices?|bills?|number|no\.?|nr\.?|#)\s*(?:in_)?(\d{3,6})\b", low))
-    known = {str(item.get("number", "")) for item in candidates}
-    known |= {number.lstrip("0") for number in known}
-    return set() if named & known else named
+_A_TIME = r"(?:years?|weeks?|nights?|times?|quarters?|spring|summer|autumn|fall|winter|\w+day)\b"
+"""What "last" may say of: not a record's place then."""
 
 
 def _ordinal(low: str, count: int, asked: bool) -> int | None:
     """The position that "the latest", "the first one" or (when asked) "2" means; lists run newest first."""
     if count == 0:
         return None
-    if re.search(r"\b(latest|last|most recent|newest|current|this month'?s?|recent)\b", low):
+    if re.search(rf"\b(latest|last(?! {_A_TIME})|most recent|newest|current|this month'?s?|recent)\b", low):
         return 0
     if re.search(r"\b(oldest|earliest)\b", low):
         return count - 1

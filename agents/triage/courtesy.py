@@ -21,7 +21,10 @@ _GRATEFUL = re.compile(
 """Thanks at the beginning, in some of the languages that customers thank in."""
 GREETING = (
     r"(?:hi+|hiya|hey+|hello|hallo|how'?ya|good (?:morning|afternoon|evening|day)|g?uten (?:morgen|tag|abend)|"
-    r"morning|afternoon|evening|hola|hej|hei|moin|servus|ciao|buongiorno|bonjour|salut|ol[aá]|dear \w+|greetings)"
+    r"morning|afternoon|evening|hola(?: buenas)?|buen[oa]s(?: d[ií]as| tardes| noches)?|hej|hei|god ?dag|moin|servus|"
+    r"gr[üu](?:ß|ss) gott|gr[üu]ezi|ciao|buongiorno|buonasera|bonjour|bonsoir|salut|ol[aá]|bom dia|boa tarde|"
+    r"goede ?\w+|"
+    r"dzie[nń] dobry|dobr[yý] den|namaste|merhaba|howdy|yo|dear \w+|greetings)"
 )
 """A pattern for how people greet."""
 _GREETS = re.compile(rf"\b{GREETING}\b", re.IGNORECASE)
@@ -99,7 +102,9 @@ _THANKS_AT_THE_END = re.compile(
 )
 """Thanks as the last words."""
 _SETTLED = re.compile(
-    r"\b(?:my (?:mistake|bad|fault)|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
+    r"\b(?:my (?:mistake|bad|fault)|(?:sorry|perd[oó]n|apologies|pardon|excuse me) for the (?:noise|fuss|trouble|"
+    r"bother)|"
+    r"nobody owes (?:any|no)?thing|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
     r"(?:as|how) (?:it|they|we) (?:is|are)|found it|only curio\w+|just curio\w+|saved (?:me|us|my)|"
     r"you'?re (?:a|the) \w+|nothing (?:needs|has) to|nothing (?:is )?wrong|"
     r"(?:only|just) need(?:ed)? (?:it|this|that|the \w+) for|"
@@ -130,7 +135,25 @@ def closes(text: str) -> bool:
     return ends and not asks(said) and _TROUBLE.search(said) is None
 
 
+def settles(text: str) -> bool:
+    """Whether a message says that its matter has settled itself ("ah dollars, my mistake")."""
+    return closes(text) and _SETTLED.search(text) is not None
+
+
 def thanks_only(text: str) -> bool:
     """Whether a message thanks, or takes note, and for the rest tells something that asks for nothing."""
     said = text.replace("’", "'")
     return any(opening.match(said) and not asks(opening.sub("", said)) for opening in (_GRATEFUL, _ACKNOWLEDGES))
+
+
+_AGREES = re.compile(
+    r"\W*(?:(?:yes|yep|yeah|yea|yup|ja|please|pls|do (?:it|that|so)|go (?:ahead|on|for it)|both|then|sure|now)\b\W*)*"
+    r"(?:yes|yep|yeah|yea|yup|do (?:it|that|so)|go (?:ahead|on|for it))\b\W*(?:(?:please|pls|now|then)\b\W*)*",
+    re.IGNORECASE,
+)
+"""A yes, and nothing else."""
+
+
+def only_agrees(text: str) -> bool:
+    """Whether a message is a yes and nothing else: where nothing was offered, it asks for nothing that is known."""
+    return _AGREES.fullmatch(text) is not None

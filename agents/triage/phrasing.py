@@ -6,7 +6,8 @@ from itertools import islice
 _ASKS = re.compile(
     r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
     r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|wants?|needs?|wish|"
-    r"let me|let us|let'?s|(?:i'd|we'd)(?! rather not)|must|should|shall|kindly|(?:i|we) would|grateful|appreciate|"
+    r"let me|let us|let'?s|(?:i'd|we'd)(?! (?:rather not|only|be|have been|had|never|not|miss)\b)|must|should|shall|"
+    r"kindly|(?:i|we) would|grateful|appreciate|"
     r"(?:is|are) (?:only|just) (?:meant|supposed) to|from now on)\b",
     re.IGNORECASE,
 )
@@ -168,13 +169,23 @@ def parts_of(text: str) -> list[str]:
     begun = end = 0
     for joint in (*_JOINTS.finditer(text), None):
         piece = text[end : joint.start() if joint else len(text)]
-        if pieces and _AND.fullmatch(text[begun:end]) and _ABLE.search(pieces[-1]):
+        if pieces and _AND.fullmatch(text[begun:end]) and (_ABLE.search(pieces[-1]) or _and_this(pieces[-1], piece)):
             pieces[-1] += text[begun:end] + piece
         else:
             pieces.append(piece)
         begun, end = (joint.start(), joint.end()) if joint else (end, end)
     parts = [piece.strip() for piece in pieces if len(piece.split()) >= 3]
     return parts if len(parts) > 1 else []
+
+
+def _and_this(before: str, piece: str) -> bool:
+    """Whether what follows an "and" is one thing more that somebody has ("we have 18 seats and just a database")."""
+    return (
+        merely_states(before)
+        and not asks(piece)
+        and re.search(_STATES.pattern, piece, re.I) is None
+        and not (_ABOUT.match(piece))
+    )
 
 
 def halves_of(text: str) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import re
 
 from agents.procedures.counts import move_in
+from agents.triage.courtesy import GREETING
 
 LONG = 20
 """A message of so many words is read sentence by sentence too."""
@@ -18,6 +19,7 @@ CLOSING = 300
 
 _OPENINGS = (
     r"(?:hi|hello|hey|hallo|greetings)(?: [\w'-]+){0,2}\s*[,.!:\n-]",
+    rf"{GREETING}\s*[,.!\n-]",
     r"(?:hi|hello|hey)(?: (?:there|team|all|everyone|everybody|support|guys|folks|again))*\s(?=\w)",
     r"(?:dear(?: [\w'.-]+){1,4}|to whom it may concern)\s*[,.!:\n-]",
     r"good (?:morning|afternoon|evening|day)(?: [\w'-]+){0,4}\s*[,.!:\n-]",
@@ -39,10 +41,19 @@ _CLOSING = re.compile(rf"{_BEFORE_CLOSING}(?:{'|'.join(_CLOSINGS)})[\s.,!]*$", r
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
+_WHO = re.compile(
+    r"\s*(?-i:[A-Z])[\w'’-]+(?: (?-i:[A-Z])[\w'’.-]+){0,2}(?:,| (?:from|at|of|here|speaking)\b)"
+    r"(?:(?!\b(?:is|are|was|were|has|have|had|can|could|would|will|please|need|needs|want|wants|do|does|did|get|got|should|"
+    r"must|my|our|your|i|we|you|it|they)\b|n't|'s\b|\d)[^.!?\n:;]){2,50}[.\n]\s*",
+    re.IGNORECASE,
+)
+"""Who writes and for whom, in a sentence without a verb ("Ann Lee, Mirador Health, administration.")."""
+
+
 def core_of(text: str) -> str:
-    """The message without greeting, thanks in advance and signature, where anything else is left."""
+    """The message without greeting, name, thanks in advance and signature, where anything else is left."""
     for _ in range(COURTESIES):
-        opening = _OPENING.match(text)
+        opening = _OPENING.match(text) or _WHO.match(text)
         if opening is None or _too_short(text[opening.end() :]):
             break
         text = text[opening.end() :]

@@ -3,15 +3,20 @@
 import pytest
 
 from agents.consent import (
+    after_yes,
+    asks_price,
     begins_by_dropping,
     declines,
     denies,
     drops_request,
     leans_to_yes,
+    orders_it,
     read_answer,
+    requests,
     restates,
     rules_out,
     turns_down,
+    undoes,
 )
 
 OFFER = "refund 29.00 EUR of invoice 0042 to the card ending in 4242"
@@ -226,3 +231,132 @@ def test_a_statement_with_a_not_in_it_refuses_nothing() -> None:
 def test_what_is_left_as_it_is_needs_nothing_done() -> None:
     assert drops_request("OK, I see. Then we leave it as it is for now, I have to talk with the boss first")
     assert not drops_request("we leave it to you which one it is")
+
+
+SEATS = "add 3 seats for 96.00 USD a month (52.65 USD now for the rest of this period)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ok later",
+        "sure, next week",
+        "fine tomorrow then",
+        "great service",
+        "perfect weather today",
+        "of course you would say that",
+        "yes, I have seen your message",
+        "ok, that is too much",
+        "we go on holiday",
+        "ok, I don't understand",
+        "sure, I'd have to ask my boss",
+    ],
+)
+def test_friendly_words_and_a_yes_put_off_are_no_yes(text: str) -> None:
+    assert read_answer(text, SEATS) == "other"
+
+
+@pytest.mark.parametrize(
+    "text", ["go on then", "yes, go on", "by all means", "fine by me", "I'm good with that", "gladly"]
+)
+def test_a_yes_has_many_words(text: str) -> None:
+    assert read_answer(text, SEATS) == "yes"
+
+
+@pytest.mark.parametrize("text", ["absolutely not", "certainly not!", "by no means", "not really"])
+def test_a_no_may_begin_with_the_word_for_a_yes(text: str) -> None:
+    assert read_answer(text, SEATS) == "no"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Lovely, yes. And the same for Polly, she's on that bus", "And the same for Polly, she's on that bus"),
+        ("do so please, and send me the invoice of November", "and send me the invoice of November"),
+        (
+            "yes. Also mail me the bill please, my adviser hasn't got it",
+            "Also mail me the bill please, my adviser hasn't got it",
+        ),
+        ("yes please", ""),
+        ("yes, and make it five", "and make it five"),
+        ("yes and not more than that", ""),
+        ("yes. But send me the price first", ""),
+        ("yes. what does it cost?", ""),
+        ("k. and sign-in with our Okta, what do I need for that", ""),
+        ("ok good to know. Max says it waits", ""),
+        ("sure. And then wait for Ben", ""),
+    ],
+)
+def test_what_goes_on_after_a_plain_yes(text: str, rest: str) -> None:
+    assert after_yes(text, SEATS) == rest
+
+
+@pytest.mark.parametrize(
+    ("text", "offer", "ordered"),
+    [
+        ("no need for an offer, please just cancel it", "cancel your starter subscription", True),
+        ("no no nothing else, only the card", "send a link to change the card", True),
+        ("please don't cancel it", "cancel your starter subscription", False),
+        ("please cancel nothing", "cancel your starter subscription", False),
+        ("we stay", "cancel your starter subscription", False),
+    ],
+)
+def test_the_offers_own_verb_is_no_refusal(text: str, offer: str, ordered: bool) -> None:
+    assert orders_it(text, offer) is ordered
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "today we cancel nothing",
+        "so we stay on team",
+        "keep him how he is",
+        "let's say no more about it",
+        "it was only an idea. those two stay put",
+        "Sure, I was only thinking aloud. So those two stay put",
+        "skip that",
+    ],
+)
+def test_a_refusal_without_its_word(text: str) -> None:
+    assert turns_down(text) or begins_by_dropping(text)
+
+
+def test_a_yes_that_leaves_another_thing_alone_is_not_turned_down() -> None:
+    assert not turns_down("yes please")
+    assert not turns_down("That's off my list then, lovely")
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [("please end it", True), ("please do", True), ("please don't", False), ("please leave it", False)],
+)
+def test_a_please_may_ask_to_leave_things(text: str, asks: bool) -> None:
+    assert requests(text) is asks
+
+
+@pytest.mark.parametrize(
+    ("text", "undo"),
+    [
+        ("undo that please", True),
+        ("oh no, change it back", True),
+        ("can you revert this", True),
+        ("how do I undo a deletion in the console", False),
+        ("change the plan", False),
+    ],
+)
+def test_undoing_is_asked_for_in_few_words(text: str, undo: bool) -> None:
+    assert undoes(text) is undo
+
+
+@pytest.mark.parametrize(
+    ("text", "price"),
+    [
+        ("great, and what does that cost over the year?", True),
+        ("is that per month?", True),
+        ("how much is it", True),
+        ("which region is that in?", False),
+        ("that is how much we have argued about this for years and years with everybody in the office", False),
+    ],
+)
+def test_a_question_for_the_price_of_what_is_offered(text: str, price: bool) -> None:
+    assert asks_price(text) is price

@@ -123,3 +123,30 @@ def test_two_numbers_between_which_the_writer_decides_are_none_yet() -> None:
 
 def test_an_hour_is_no_count() -> None:
     assert change_in("they sit here since 8, please add seats") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "way", "count"),
+    [
+        ("would you take the two extra ones off?", "fewer", 2),
+        ("45 booked, 43 in use, so please drop the two spare ones", "fewer", 2),
+        ("two extra seats please", "more", 2),
+    ],
+)
+def test_the_extra_ones_may_be_those_that_go(text: str, way: str, count: int) -> None:
+    assert (direction_in(text), change_in(text)) == (way, count)
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("we pay for 12 seats but we're 3", 3),
+        ("we only need 5 seats", 5),
+        ("we only need 3 seats for the new people", None),
+        ("we only need four seats from now on instead of five, so please take one off", 4),
+        ("Two, they get their badges at 8", None),
+        ("please set us at 8", 8),
+    ],
+)
+def test_how_many_in_all_a_request_means(text: str, total: int | None) -> None:
+    assert wanted_in_all(text, None, opening=True) == total

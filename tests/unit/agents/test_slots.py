@@ -521,3 +521,68 @@ def test_a_month_of_the_story_is_not_the_present_one() -> None:
 @pytest.mark.parametrize("text", ["don't refund 0042, refund 0041", "refund 0042? no, 0041 please"])
 def test_a_record_that_is_named_to_be_taken_back_is_not_kept(text: str) -> None:
     assert find(slot("invoice"), text, INVOICES, asked=False, today=TODAY, current="in_0042") == Found("in_0041")
+
+
+def revised(kind: str, text: str, current: Any, candidates: Any) -> dict[str, Any]:
+    of = slot(kind)
+    procedure = Procedure("p", "p", "P", "account", "general", [], {kind: of}, [], "")
+    saved = {f"_{kind}": {"items": candidates}} if candidates else {}
+    active = ActiveProcedure(name="p", slots={kind: current}, saved=saved)
+    return revisions(procedure, active, text, TODAY)
+
+
+SAMS = [
+    {"id": "usr_1", "name": "Eva Brandt", "email": "eva@nordlicht.example", "role": "admin"},
+    {"id": "usr_2", "name": "Sam Lee", "email": "sam.lee@nordlicht.example", "role": "member"},
+    {"id": "usr_3", "name": "Sam Ortiz", "email": "sam.ortiz@nordlicht.example", "role": "member"},
+]
+
+
+def test_the_other_one_shares_a_name_with_the_one_so_far() -> None:
+    assert revised("user", "it's the other one who stops", "usr_2", SAMS) == {"user": "usr_3"}
+    assert revised("user", "it's Lee. the other one is me", "usr_2", SAMS) == {}
+
+
+def test_a_writer_who_says_who_they_are_is_not_meant() -> None:
+    assert value("user", "ortiz obvs, im lee and im in lol", SAMS, asked=True) == "usr_3"
+
+
+def test_the_invoice_before_that_is_the_next_older_one() -> None:
+    assert revised("invoice", "and the one from the month before that", "in_0042", INVOICES) == {"invoice": "in_0041"}
+    assert revised("invoice", "and the one from the month before that", "in_0040", INVOICES) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["Splendid. And what we've paid for those two, does that come back?", "13, is that every month?"]
+)
+def test_a_question_how_things_are_changes_no_number(text: str) -> None:
+    assert revised("count", text, 1, None) == {}
+
+
+def test_a_question_may_ask_for_another_number() -> None:
+    assert revised("count", "could we make it 5?", 2, None) == {"count": 5}
+
+
+def test_one_less_is_told_from_the_number_before() -> None:
+    assert revised("count", "so it's one less that I need", 3, None) == {"count": 2}
+
+
+def test_users_are_gone_through_one_by_one_where_their_full_names_stand_in_a_list() -> None:
+    both = find(slot("user"), "Sam Lee, and Eva Brandt", SAMS, asked=True, today=TODAY)
+    assert isinstance(both, Several)
+    assert sorted(all_named(slot("user"), both, "Sam Lee, and Eva Brandt", TODAY)) == ["usr_1", "usr_2"]
+    sams = find(slot("user"), "Sam and the designer", SAMS, asked=True, today=TODAY)
+    assert isinstance(sams, Several)
+    assert all_named(slot("user"), sams, "Sam and the designer", TODAY) == []
+
+
+def test_last_year_is_no_invoice() -> None:
+    assert value("invoice", "the invoice for last year", INVOICES) is None
+    assert value("invoice", "the last invoice", INVOICES) == "in_0042"
+
+
+def test_what_somebody_has_everything_of_is_not_all_that_there_is() -> None:
+    extent = slot("choice", choices={"the_lot": ["everything", "all of them"]})
+    found = find(extent, "We've got everything we need out of it, so delete it", None, asked=False, today=TODAY)
+    assert found is None
+    assert find(extent, "delete everything", None, asked=False, today=TODAY) == Found("the_lot")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.triage.courtesy import closes, introduces, introduces_first, thanks_only
+from agents.triage.courtesy import closes, introduces, introduces_first, only_agrees, settles, thanks_only
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,20 @@ def test_who_says_who_writes_and_tells_no_harm_is_greeted() -> None:
         "we, not you, pay",
     ):
         assert not introduces_first(text), text
+
+
+@pytest.mark.parametrize("text", ["yes", "Yes please!", "do it", "yes, go ahead please", "yep, do that now"])
+def test_a_yes_and_nothing_else(text: str) -> None:
+    assert only_agrees(text)
+
+
+@pytest.mark.parametrize("text", ["ok", "no", "yes, delete it", "please", "great"])
+def test_what_is_more_or_less_than_a_yes(text: str) -> None:
+    assert not only_agrees(text)
+
+
+def test_a_matter_may_settle_itself() -> None:
+    assert settles("ah dollars, ok my mistake")
+    assert settles("vale, so nobody owes nothing. perdon for the noise")
+    assert not settles("my mistake, I meant invoice 41, can you send that?")
+    assert not settles("thanks")

@@ -66,3 +66,19 @@ def test_a_pasted_log_is_read_quickly() -> None:
     log = "\n".join(f"2026-01-05 10:00:{n % 60:02} thanks, from {n} to {n + 1} -> timeout, hi" for n in range(5_000))
     assert len(sentences_of(directed(core_of(log)))) == 12
     assert core_of("\n" * 100_000 + "thanks, " * 10_000 + "hi " * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("message", "core"),
+    [
+        (
+            "Buenos días. Diego Soto, Mirador Health, administration. We would pass to Starter",
+            "We would pass to Starter",
+        ),
+        ("Rob Carver, Atlas Freight. drop us to Starter please", "drop us to Starter please"),
+        ("Sam Ortiz, our designer, is locked out. Please help", "Sam Ortiz, our designer, is locked out. Please help"),
+        ("Refund please, invoice 3301. Not used.", "Refund please, invoice 3301. Not used."),
+    ],
+)
+def test_who_writes_is_not_read(message: str, core: str) -> None:
+    assert core_of(message) == core

@@ -1,0 +1,403 @@
+"""Carries out the steps of procedures: looks up what they need, asks for what is missing, says what they say.
+
+It is done in generators that yield each tool call that they propose and are sent what became of it. They hold no
+connection and call nothing, so a turn can be replayed from the outcomes so far.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from agents.brief import Brief
+from agents.frame import ActiveProcedure, Frame
+from agents.procedures.counts import change_in
+from agents.procedures.expressions import Expression
+from agents.procedures.missing import not_there
+from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
+from agents.procedures.quote import quote
+from agents.procedures.replies import Templates
+from agents.procedures.slots import (
+    Found,
+    Several,
+    all_named,
+    by_total,
+    candidates_of,
+    clause_about,
+    find,
+    identity,
+    in_all,
+)
+
+MAX_ASKED = 2
+MAX_ANSWERS = 4
+"""So many answers are looked through for what is asked later."""
+MOST_EACH = 2
+"""So many records at most are gone through one by one where the procedure says what more of them mean."""
+SURE = 0.6
+"""Probability of an intent below which its first question is the only one: then a person, not a guess."""
+RELEVANT = 0.5
+"""Retrieval relevance from which a passage may be quoted as an answer."""
+RELEVANT_IF_ASKED = 0.3
+"""The same where triage takes the message for a question: relevance takes what has an answer and what has none for
+equally likely, and of such questions at least seven in ten have one (0.3 / 0.7 times 7 / 3 is even)."""
+NEAR = 0.2
+"""Retrieval relevance from which a passage may be shown as what comes nearest, if nothing is relevant."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call that the procedure proposes."""
+
+    tool: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a proposed call."""
+
+    result: dict[str, Any] | None = None
+    problem: str = ""
+    changed: bool = False
+    """Whether the call may have changed something, so that earlier look-ups no longer count."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The end of a turn: what to say, and whether it answers, asks or hands over."""
+
+    text: str
+    kind: Literal["reply", "question", "escalate"]
+    queue: str = ""
+    why: str = ""
+    citations: tuple[str, ...] = ()
+
+
+Proposals = Generator[Call, Outcome, Speech]
+
+
+class Stop(Exception):
+    """Ends the turn from within a procedure."""
+
+    def __init__(self, speech: Speech) -> None:
+        self.speech = speech
+
+
+class StartOver(Exception):
+    """The procedure goes through its steps again, with what it now knows."""
+
+
+class TopicChange(Exception):
+    """The message starts another request instead of answering the question."""
+
+
+class Steps:
+    """What is under way in one turn. `frame` is the dialogue state as it stands at the latest proposal."""
+
+    def __init__(
+        self, brief: Brief, library: ProcedureLibrary, templates: Templates, *, carried_out: bool = False
+    ) -> None:
+        """`carried_out`: what the customer agreed to in this message has been done."""
+        self.brief, self.library, self.templates = brief, library, templates
+        self.carried_out = carried_out
+        self.frame: Frame = brief.frame.model_copy(deep=True)
+        self.today = date.fromisoformat(brief.today)
+        self.spoken: list[str] = []
+        self.citations: list[str] = []
+        self._asked_for = brief.route.kind == "start"
+        """Whether triage, or the customer when asked, says which matter it is."""
+        self._consumed = False
+        """Whether the message was about another matter than the one that waits for an answer."""
+
+    def _start(self, intents: tuple[tuple[str, str], ...]) -> None:
+        known = [(intent, words) for intent, words in intents if self.library.for_intent(intent)]
+        if not known:
+            self._out_of_scope()
+            return
+        order = {"information": 0, "account": 1, "compliance": 1, "money": 2, "access": 3}
+        known.sort(key=lambda pair: order[self.library.for_intent(pair[0]).risk])  # type: ignore[union-attr]
+        substantial = [pair for pair in known if not self.library.for_intent(pair[0]).small_talk]  # type: ignore[union-attr]
+        first, *rest = substantial or known
+        self.frame.pending += rest
+        if rest:
+            topics = [self.library.for_intent(intent).title for intent, _ in (first, *rest)]  # type: ignore[union-attr]
+            self.spoken.append(self._system("system_several", topics=topics))
+        self.frame.clarifying = []
+        doubtful = len(known) == 1 and dict(self.brief.ranking).get(first[0], 1.0) < SURE
+        self._push(*first, doubtful=doubtful)
+
+    def _push(self, intent: str, words: str, *, doubtful: bool = False) -> None:
+        procedure = self.library.for_intent(intent)
+        if procedure is None:
+            return
+        self.frame.stack = [active for active in self.frame.stack if active.name != procedure.name][-2:]
+        self.frame.stack.append(ActiveProcedure(name=procedure.name, opening=words, doubtful=doubtful))
+        self._consumed = True
+
+    def _not_understood(self) -> None:
+        """The customer is asked once; whoever is not understood a second time gets a person, not a guess."""
+        self.frame.failed_turns += 1
+        if self.frame.failed_turns > 1:
+            raise Stop(self._hand_over(self._queue(), "the request was not understood, also after a question"))
+
+    def _out_of_scope(self) -> None:
+        self._not_understood()
+        raise Stop(Speech(self._system("system_out_of_scope"), "question"))
+
+    def _continue(self) -> Generator[Call, Outcome, None]:
+        active = self.frame.active
+        assert active is not None
+        procedure = self._procedure(active)
+        if active.waiting_for is not None:
+            yield from self._fill(active, procedure.slots[active.waiting_for], asked=True)
+        while True:
+            step = procedure.steps[active.position]
+            if step.when is not None and not (yield from self._evaluate(active, step.when)):
+                active.position += 1
+                continue
+            match step.kind:
+                case "call":
+                    yield from self._call(active, step)
+                case "say":
+                    yield from self._fill_all(active, step.speaks_of)
+                    self.spoken.append(self.templates.reply(step.target, self._names(active)))
+                case "goto":
+                    active.position = next(i for i, s in enumerate(procedure.steps) if s.label == step.target)
+                    continue
+                case "procedure":
+                    self.frame.stack.pop()
+                    self._push(self.library.get(step.target).intent, active.opening)
+                    raise TopicChange
+                case "reply":
+                    yield from self._fill_all(active, step.speaks_of)
+                    self.spoken.append(self.templates.reply(step.target, self._names(active)))
+                    return
+                case "answer":
+                    self._answer(procedure, active.opening)
+                    return
+                case "escalate":
+                    raise Stop(self._hand_over(step.target, step.why or procedure.title))
+            active.position += 1
+
+    def _call(self, active: ActiveProcedure, step: Step) -> Generator[Call, Outcome, None]:
+        arguments: dict[str, Any] = {}
+        for name, expression in step.arguments.items():
+            value = yield from self._evaluate(active, expression)
+            if value is not None:
+                arguments[name] = value
+        active.offering = True
+        outcome = yield Call(step.target, arguments)
+        active.offering = False
+        if outcome.result is None:
+            raise Stop(self._hand_over(self._procedure(active).queue, f"{step.target}: {outcome.problem}"))
+        if step.save:
+            active.saved[step.save] = outcome.result
+
+    def _evaluate(self, active: ActiveProcedure, expression: Expression) -> Generator[Call, Outcome, Any]:
+        yield from self._fill_all(active, expression.slots)
+        return expression.evaluate(self._names(active))
+
+    def _fill_all(self, active: ActiveProcedure, slots: tuple[str, ...]) -> Generator[Call, Outcome, None]:
+        for name in slots:
+            if name not in active.slots:
+                yield from self._fill(active, self._procedure(active).slots[name], asked=False)
+
+    def _fill(self, active: ActiveProcedure, slot: Slot, *, asked: bool) -> Generator[Call, Outcome, None]:
+        candidates = yield from self._candidates(active, slot)
+        answering = asked and not self._consumed
+        if answering:
+            texts = [self.brief.text]
+        else:
+            latest = () if asked else (self.brief.text,)
+            texts = list(dict.fromkeys((active.opening, *active.answers, *latest)))
+        several: Several | None = None
+        for text in texts:
+            total = in_all(text, None, opening=not answering)
+            found = by_total(slot, total, self._names(active))
+            if found is not None and slot.type == "count" and found.value != change_in(text):
+                active.in_all = total
+            found = found or find(slot, text, candidates, asked=answering, today=self.today)
+            if (
+                answering
+                and isinstance(found, Several)
+                and (clause := clause_about(text, self._procedure(active).title))
+            ):
+                narrower = find(slot, clause, candidates, asked=True, today=self.today)
+                found = narrower if isinstance(narrower, Found) else found
+            if isinstance(found, Several) and (each := all_named(slot, found, text, self.today)):
+                if len(each) > MOST_EACH and not slot.when_many.items() <= active.slots.items():
+                    active.slots |= slot.when_many
+                    active.position, active.waiting_for = 0, None
+                    raise StartOver
+                self._do_each(active, each[1:])
+                found = Found(each[0])
+            if isinstance(found, Found):
+                if answering:
+                    self._keep_answer(active)
+                self._take(active, slot, found.value)
+                return
+            several = several or found
+        if answering:
+            self._keep_answer(active)
+        if answering and several is None and self._starts_another(active):
+            self._start(self.brief.route.intents)
+            raise TopicChange
+        options = several.candidates if several else candidates
+        missing = self._not_there(slot, texts, candidates or [], asked=answering)
+        if answering and several is None and slot.unanswered is not None:
+            self._take(active, slot, slot.unanswered.evaluate(self._names(active)))
+        elif (
+            several is None
+            and not missing
+            and candidates is not None
+            and len(candidates) <= 1
+            and not slot.optional
+            and not (candidates and self._means_another(active, slot, texts, asked=asked))
+        ):
+            self._take(active, slot, identity(slot, candidates[0]) if candidates else None)
+        elif slot.default is not None and several is None and not missing:
+            value = yield from self._evaluate(active, slot.default)
+            self._take(active, slot, value)
+        elif slot.optional:
+            self._take(active, slot, None)
+        else:
+            if answering and self._says_more(active, slot):
+                active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
+            self._ask(active, slot, options, missing)
+
+    def _not_there(self, slot: Slot, texts: Sequence[str], candidates: Sequence[dict[str, Any]], *, asked: bool) -> str:
+        named = (not_there(slot, text, candidates, asked=asked, today=self.today) for text in texts)
+        return next(filter(None, named), "") if candidates else ""
+
+    def _keep_answer(self, active: ActiveProcedure) -> None:
+        if self.brief.text not in active.answers:
+            active.answers = [*active.answers, self.brief.text][-MAX_ANSWERS:]
+
+    def _says_more(self, active: ActiveProcedure, asked: Slot) -> bool:
+        """Whether a message that does not answer the question says what would be asked later ("small, please")."""
+        others = [s for n, s in self._procedure(active).slots.items() if n not in active.slots and s.name != asked.name]
+        named = [s for s in others if s.type in ("choice", "count") and s.source is None and not s.optional]
+        return any(isinstance(find(s, self.brief.text, None, asked=False, today=self.today), Found) for s in named)
+
+    def _means_another(self, active: ActiveProcedure, slot: Slot, texts: Sequence[str], *, asked: bool) -> bool:
+        """Whether the customer named a record that does not come into question, so that the only one left is not it."""
+        every = candidates_of(slot, active) if slot.where is not None else None
+        return bool(every) and any(
+            isinstance(find(slot, t, every, asked=asked, today=self.today), Found) for t in texts
+        )
+
+    def _starts_another(self, active: ActiveProcedure) -> bool:
+        """Whether the message asks for something else than the matter under way, not for the same in other words."""
+        here = self._procedure(active).intent
+        return self.brief.route.kind == "start" and any(intent != here for intent, _ in self.brief.route.intents)
+
+    def _do_each(self, active: ActiveProcedure, values: Sequence[Any]) -> None:
+        """The same request again for each further record that the customer named."""
+        intent = self._procedure(active).intent
+        self.frame.pending = [(intent, str(value)) for value in values] + self.frame.pending
+
+    def _take(self, active: ActiveProcedure, slot: Slot, value: Any) -> None:
+        active.slots[slot.name] = value
+        if active.waiting_for == slot.name:
+            active.waiting_for = None
+
+    def _candidates(self, active: ActiveProcedure, slot: Slot) -> Generator[Call, Outcome, list[dict[str, Any]] | None]:
+        if slot.source is None:
+            return None
+        outcome = yield Call(slot.source, {})
+        if outcome.result is None:
+            raise Stop(self._hand_over(self._procedure(active).queue, f"{slot.source}: {outcome.problem}"))
+        active.saved[f"_{slot.name}"] = outcome.result
+        return self._candidates_so_far(active, slot)
+
+    def _candidates_so_far(self, active: ActiveProcedure, slot: Slot) -> list[dict[str, Any]] | None:
+        items = candidates_of(slot, active)
+        if items is None or slot.where is None:
+            return items
+        return [item for item in items if slot.where.evaluate({**self._names(active), "item": item})]
+
+    def _ask(
+        self, active: ActiveProcedure, slot: Slot, options: list[dict[str, Any]] | None, missing: str = ""
+    ) -> None:
+        count = active.asked.get(slot.name, 0) + 1
+        active.asked[slot.name] = count
+        most = 1 if active.doubtful else MAX_ASKED
+        if count > most:
+            why = f"asked {most}x without an answer: {slot.name.replace('_', ' ')}"
+            raise Stop(self._hand_over(self._procedure(active).queue, why))
+        active.waiting_for = slot.name
+        question = self.templates.text(slot.ask, self._names(active), f"question of slot {slot.name}")
+        if options and slot.label and len(options) > 1:
+            labels = [self.templates.text(slot.label, {**self._names(active), "item": item}) for item in options[:5]]
+            question += "\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))
+        if missing:
+            question = f"{self._system('system_not_there', what=missing)} {question}"
+        elif count > 1:
+            question = f"{self._system('system_ask_again')} {question}"
+        self.spoken.append(question)
+        raise Stop(Speech(self._text(), "question"))
+
+    def _answer(self, procedure: Procedure, question: str) -> None:
+        nearest = quote(question, self.brief.passages) if self.brief.relevance >= NEAR else None
+        enough = RELEVANT_IF_ASKED if self._asked_for else RELEVANT
+        quoted = nearest if self.brief.relevance >= enough else None
+        if quoted is None and self.frame.pending:
+            self.spoken.append(self._system("system_nothing_found_beside"))
+            return
+        if quoted is None:
+            self.frame.failed_turns += 1
+            self.frame.stack.pop()
+            if self.frame.failed_turns >= 2:
+                raise Stop(self._hand_over(procedure.queue, "nothing in the knowledge base answers the question"))
+            if nearest is None:
+                raise Stop(Speech(self._system("system_nothing_found"), "question"))
+            unsure = self._system("system_nearest_found", quoted=nearest.text)
+            raise Stop(Speech(unsure, "question", citations=(nearest.document_id,)))
+        self.spoken.append(quoted.text)
+        self.citations.append(quoted.document_id)
+
+    def _settle(self, done: ActiveProcedure) -> None:
+        self.frame.last = done
+        if self._procedure(done).offered:
+            self.frame.acted = done
+
+    def _next_matter(self) -> None:
+        """Leave the finished procedure; go on with the next request of the message, or return to the paused one."""
+        frame = self.frame
+        if self.spoken:
+            frame.failed_turns = 0
+        if frame.stack and frame.active is not None and not frame.active.offering and frame.active.waiting_for is None:
+            self._settle(frame.stack.pop())
+        if frame.pending:
+            self._push(*frame.pending.pop(0))
+        elif frame.active is not None:
+            title = self._procedure(frame.active).title
+            frame.active.asked = {}
+            self.spoken.append(self._system("system_back_to", title=title[0].lower() + title[1:]))
+
+    # Words and names
+
+    def _hand_over(self, queue: str, why: str) -> Speech:
+        return Speech("", "escalate", queue, why)
+
+    def _queue(self) -> str:
+        return self._procedure(self.frame.active).queue if self.frame.active else self.brief.likely_queue
+
+    def _procedure(self, active: ActiveProcedure) -> Procedure:
+        return self.library.get(active.name)
+
+    def _names(self, active: ActiveProcedure) -> dict[str, Any]:
+        return {
+            **active.saved,
+            "slots": active.slots,
+            "customer": self.brief.customer,
+            "company": self.brief.company,
+            "today": self.brief.today,
+        }
+
+    def _system(self, name: str, **names: Any) -> str:
+        return self.templates.reply(name, {"company": self.brief.company, "customer": self.brief.customer, **names})
+
+    def _text(self) -> str:
+        return "\n\n".join(part for part in self.spoken if part)
