@@ -53,6 +53,8 @@ class Frame(BaseModel):
     """What the customer had said when they were asked."""
     last: ActiveProcedure | None = None
     """The matter that was settled last: "no, the one before" is about it."""
+    invited: str | None = None
+    """The intent to which the last reply invited: a plain yes means it."""
     acted: ActiveProcedure | None = None
     """The matter settled last that could change something: "then just those two" may be about it, after a question."""
     understood: dict[str, Understanding] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from langgraph.types import Command
 
 from agents.brief import Brief, Route
 from agents.consent import asks_price, leans_to_yes, read_answer, restates, says_more
+from agents.frame import Understanding
 from agents.gate.call import fingerprint
 from agents.nodes.beside_yes import beside_yes
 from agents.nodes.understanding import asked_first, note_understanding
@@ -20,7 +21,7 @@ from agents.procedures.choosing import chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
-from agents.triage.courtesy import closes, introduces, introduces_first, settles, thanks_only
+from agents.triage.courtesy import closes, introduces, introduces_first, only_agrees, settles, thanks_only
 from agents.triage.phrasing import merely_states
 from agents.triage.route import (
     ACT,
@@ -42,6 +43,8 @@ SURE = 0.9
 """While the customer chooses between topics, few words are the choice unless triage is as sure as this."""
 UNDERSTOOD = 0.95
 """What a matter is worth that an earlier turn understood, or that the customer chose when asked which."""
+CHOSEN = Understanding(probability=UNDERSTOOD, margin=UNDERSTOOD, out_of_scope=0.0, chosen=True)
+"""How a matter is understood to which a reply invited, after a yes."""
 LIKELY_ENOUGH = 0.3
 """Probability from which a first message is asked about, though it tells little but who writes."""
 FOR_PEOPLE = 0.5
@@ -95,7 +98,10 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         if (matter := _matter_for_people(turn, guess, part_guesses)) is not None:
             return Command(goto="escalate", update={"escalation": matter})
         chosen = Route("continue")
-        if answer == "yes" and beside is not None and beside.reading is not None:
+        invited = _invited(turn) if answer is None else None
+        if invited is not None:
+            chosen = Route("start", ((invited, _words_of_invited(turn, invited)),))
+        elif answer == "yes" and beside is not None and beside.reading is not None:
             chosen, reading = beside.route, beside.reading
         elif answer not in ("yes", "no"):
             chosen = _route(turn, reading)
@@ -110,9 +116,11 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         clarified: list[str] = []
         if chosen.kind != "start":
             clarified = chosen_of(turn.frame.clarifying, turn.text, turn.services.library)
-        if chosen.kind == "resume" or clarified:
+        if chosen.kind == "resume" or clarified or invited is not None:
             turn.wish_probability = UNDERSTOOD
         note_understanding(turn, chosen, pieces, clarified)
+        if invited is not None:
+            turn.frame.understood[invited] = CHOSEN
         _settle_topic(turn, chosen)
         queue = await _likely_queue(turn, chosen)
         again = beside.again if answer == "yes" and beside is not None else {}
@@ -215,6 +223,21 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
                 frame.last = settled
                 return Route("resume")
     return chosen
+
+
+def _invited(turn: TurnContext) -> str | None:
+    """The intent to which the last reply invited, where the message is a yes to that and nothing else."""
+    frame = turn.frame
+    waits = frame.active is not None or frame.clarifying
+    return frame.invited if frame.invited is not None and not waits and only_agrees(turn.text) else None
+
+
+def _words_of_invited(turn: TurnContext, invited: str) -> str:
+    """The yes, with the words that led to the invitation where that was another matter."""
+    last = turn.frame.last
+    if last is None or turn.services.library.get(last.name).intent == invited:
+        return turn.text
+    return f"{last.opening}\n{turn.text}"
 
 
 def _rounds_off(turn: TurnContext) -> bool:

@@ -53,6 +53,7 @@ class _StepForm(BaseModel):
     save: str | None = None
     declined: str | None = None
     why: str = ""
+    invites: str | None = None
 
 
 class _Form(BaseModel):
@@ -88,6 +89,8 @@ def load_procedures(
         found[procedure.name], paths[procedure.name] = procedure, path
     for procedure in found.values():
         for step in procedure.steps:
+            if step.invites is not None and not any(step.invites == other.intent for other in found.values()):
+                raise BrokenProcedure(paths[procedure.name], step.line, f"no procedure serves {step.invites!r}")
             if step.kind == "procedure" and step.target not in found:
                 raise BrokenProcedure(paths[procedure.name], step.line, f"unknown procedure {step.target!r}")
     return ProcedureLibrary(found)
@@ -226,6 +229,7 @@ class _Reader:
             save=form.save,
             declined=form.declined,
             why=form.why,
+            invites=form.invites,
             speaks_of=self.templates.slots_of(target) if kind in ("reply", "say") else (),
         )
         for slot in (*step.speaks_of, *(slot for expression in step.expressions for slot in expression.slots)):

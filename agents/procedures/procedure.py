@@ -67,6 +67,8 @@ class Step:
     save: str | None = None
     declined: str | None = None
     why: str = ""
+    invites: str | None = None
+    """The intent that a plain yes to this reply means ("tell me if you would like another card")."""
     speaks_of: tuple[str, ...] = ()
     """The slots that its reply speaks of."""
 

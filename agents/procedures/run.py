@@ -57,6 +57,7 @@ class ProcedureRun(Steps):
 
     def _understand(self) -> None:
         frame, brief = self.frame, self.brief
+        invited, frame.invited = frame.invited, None
         if brief.offer_answer is not None and frame.active is not None:
             self._answer_to_offer(frame.active)
             return
@@ -74,7 +75,7 @@ class ProcedureRun(Steps):
         if frame.active is None and nothing_new and drops_request(brief.text):
             frame.clarifying, frame.clarified_words = [], ""
             raise Stop(Speech(self._system("system_dropped"), "reply"))
-        if frame.active is None and not frame.clarifying and only_agrees(brief.text):
+        if frame.active is None and not frame.clarifying and invited is None and only_agrees(brief.text):
             raise Stop(Speech(self._system("system_nothing_open"), "question"))
         if frame.active is None and frame.acted is not None and undoes(brief.text):
             self._undo(frame.acted)

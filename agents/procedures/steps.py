@@ -172,6 +172,7 @@ class Steps:
                 case "reply":
                     yield from self._fill_all(active, step.speaks_of)
                     self.spoken.append(self.templates.reply(step.target, self._names(active)))
+                    self.frame.invited = step.invites
                     return
                 case "answer":
                     self._answer(procedure, active.opening)

@@ -200,3 +200,27 @@ async def test_just_those_two_is_about_the_matter_before_the_question(runtime: R
     await talk.say("How many seats are free, then?")
     offered = await talk.say("In that case just those two, please.")
     assert "remove 2 seats" in offered["offers"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("customer", "opening", "offered"),
+    [
+        ("cus_048", "what card do we pay with", "send a link to change the card"),
+        ("cus_021", "unlock Erik", "send Erik Dahl a link for a new password"),
+    ],
+)
+async def test_a_yes_to_what_a_reply_invites_to_begins_it(
+    runtime: Runtime, customer: str, opening: str, offered: str
+) -> None:
+    talk = Talk(runtime, customer)
+    await talk.say(opening)
+    begun = await talk.say("yes please")
+    assert begun["offers"][0]["text"].startswith(offered)
+    assert await effects_of(talk) == []
+
+
+async def test_an_invitation_stands_for_one_message(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_048")
+    await talk.say("what card do we pay with")
+    await talk.say("which plan are we on?")
+    assert "Nothing waits for a yes" in (await talk.say("yes please"))["reply"]

@@ -68,6 +68,7 @@ def test_a_reply_that_speaks_of_a_slot_has_it_filled_first(load) -> None:
         ("steps:\n  - escalate: legal\n---\n", 25, "unknown queue 'legal'"),
         ("steps:\n  - goto: there\n---\n", 25, "unknown label 'there'"),
         ("steps:\n  - procedure: other\n---\n", 25, "unknown procedure 'other'"),
+        ("steps:\n  - reply: done\n    invites: other\n---\n", 25, "no procedure serves 'other'"),
         ("steps:\n  - reply: done\n" + LAST, 26, "can never be reached"),
         ("steps:\n  - say: done\n---\n", 25, "the last step must end"),
         ("steps:\n  - when: slots.invoice ==\n    reply: done\n" + LAST, 25, "does not parse"),
