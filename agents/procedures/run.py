@@ -20,6 +20,7 @@ from agents.procedures.steps import (
     MAX_ASKED,
     MOST_EACH,
     RELEVANT,
+    SURE,
     Proposals,
     Speech,
     StartOver,
@@ -130,7 +131,8 @@ class ProcedureRun(Steps):
         procedure = self._procedure(last)
         if revisions(procedure, last, text, self.today):
             return False
-        if route.kind != "start" and not procedure.small_talk and self.brief.answers.stays_with_no(text):
+        clear = max((p for _, p in self.brief.ranking), default=0.0) >= SURE
+        if route.kind != "start" and not clear and not procedure.small_talk and self.brief.answers.stays_with_no(text):
             return True
         again = {intent for intent, _ in route.intents} == {procedure.intent}
         return last.declined and again and turns_down(text)

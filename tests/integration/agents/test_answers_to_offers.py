@@ -224,3 +224,15 @@ async def test_an_invitation_stands_for_one_message(runtime: Runtime) -> None:
     await talk.say("what card do we pay with")
     await talk.say("which plan are we on?")
     assert "Nothing waits for a yes" in (await talk.say("yes please"))["reply"]
+
+
+async def test_a_clear_wish_beside_what_is_left_alone_is_heard(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_026")
+    first = await talk.say("pls delete orders-db, we've moved off it")
+    if first["topics"]:  # where the gate would rather know that it is about this
+        await talk.say("yes")
+    heard = await talk.say(
+        "huh, leave that one then, i'll talk to Wei. you can get rid of old-uploads meanwhile though"
+    )
+    assert "left that as it was" not in heard["reply"]
+    assert "old-uploads" in heard["reply"] or heard["topics"] == ["deprovision_resource"]
