@@ -11,13 +11,13 @@ from agents.procedures.procedure import Slot
 
 _PAPER = r"(?:invoices?|bills?|receipts?|statements?)"
 _OF_A_MONTH = re.compile(
-    rf"\b{_PAPER} (?:(?:of|for|from|in|dated|the|month|last|this)\s+)+{MONTH}(?: \d{{4}})?\b|"
-    rf"\b(?:(?:the|our|my|your|last|this)\s+)*{MONTH}(?: \d{{4}})?(?:'?s)? {_PAPER}\b",
+    rf"\b{_PAPER} (?:(?:of|for|from|in|dated|the|month|last|this)\s+){{1,4}}{MONTH}(?: \d{{4}})?\b|"
+    rf"\b(?:(?:the|our|my|your|last|this)\s+){{0,3}}{MONTH}(?: \d{{4}})?(?:'?s)? {_PAPER}\b",
     re.IGNORECASE,
 )
 """An invoice that is named by its month; a month of a story names none."""
 _BARE_MONTH = re.compile(
-    rf"\W*(?:(?:the|of|for|from|in|one|please|then|it'?s|that'?s)\s+)*{MONTH}(?: \d{{4}})?"
+    rf"\W*(?:(?:the|of|for|from|in|one|please|then|it'?s|that'?s)\s+){{0,6}}{MONTH}(?: \d{{4}})?"
     r"(?:\W+(?:please|pls|then))*\W*",
     re.IGNORECASE,
 )
