@@ -42,8 +42,6 @@ class Brief:
     """What kind of answer to an offer the message is."""
     offers: str = ""
     """What the message answers otherwise than with a yes."""
-    price_asked: bool = False
-    """Whether the customer asks what the offered thing costs, and the offer says it."""
     again: dict[str, Any] = field(default_factory=dict)
     """Slot -> the other record for which the customer wants the same as what they agree to."""
     facts: dict[str, Any] = field(default_factory=dict)

@@ -45,7 +45,7 @@ _TAKES_BACK = (
     r"no longer needed|(?:skip|scrap) (?:it|that|this)"
 )
 _REFUSAL = re.compile(
-    rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|skip (it|that)|i'?d rather not|let'?s not|"
+    rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|i'?d rather not|let'?s not|"
     r"no,? (please )?don'?t|(do not|don'?t|dont) (do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|"
     r"create|reset|unlock|touch|restore|start) (it|that|this|anything|them|him|her|me|us))\b",
     re.IGNORECASE,
@@ -203,12 +203,14 @@ _STRONG_YES = re.compile(
 )
 """A yes that cannot only take note of what was said."""
 _REQUEST = re.compile(r"\b(?:can|could|would|will) you\b", re.IGNORECASE)
+THE_SAME = re.compile(r"\b(?:same|too|as well|also|likewise|one for|another (?:one )?for|both)\b", re.IGNORECASE)
+"""Words by which what was offered is wanted once more, for another record."""
 YES_WORDS = 8
 """Words up to which what stands before something else is a yes."""
 
 
 def after_yes(text: str, offer: str) -> str:
-    """What goes on after a plain yes ("yes do. And the same for Kate"); empty where it may limit the yes, or asks."""
+    """What is asked for after a plain yes ("yes do. And the same for Kate"); empty where it may limit the yes."""
     words = text.strip().replace("’", "'")
     for cut in _GOES_ON.finditer(words):
         head, rest = words[: cut.start()].strip(), words[cut.end() :].strip()
@@ -218,7 +220,7 @@ def after_yes(text: str, offer: str) -> str:
         if rest and _STRONG_YES.match(head) and read_answer(head, offer) == "yes":
             first = re.split(r"(?<!\d)[,;.!]", rest, maxsplit=1)[0]
             doubtful = _LIMITS.search(first) or _TURNS.search(rest) or ("?" in rest and _REQUEST.search(rest) is None)
-            return "" if doubtful else rest
+            return rest if not doubtful and (asks(rest) or THE_SAME.search(rest)) else ""
     return ""
 
 
@@ -254,10 +256,14 @@ PRICE_WORDS = 12
 """Words up to which a question is about nothing but what the offered thing costs."""
 
 
-def asks_price(text: str) -> bool:
-    """Whether a message asks what that costs which is spoken of ("and how much is that a month?")."""
+_AMOUNT = re.compile(r"\d[.,]\d\d [A-Z]{3}\b")
+
+
+def asks_price(text: str, offer: str) -> bool:
+    """Whether a message asks for the price of what is offered ("how much is that a month?"), and the offer says it."""
     said = text.replace("’", "'")
-    return len(said.split()) <= PRICE_WORDS and _PRICE.search(said) is not None and asks(said)
+    asked = len(said.split()) <= PRICE_WORDS and _PRICE.search(said) is not None and asks(said)
+    return asked and _AMOUNT.search(offer) is not None
 
 
 _UNDOES = re.compile(

@@ -56,7 +56,8 @@ class Frame(BaseModel):
     invited: str | None = None
     """The intent to which the last reply invited: a plain yes means it."""
     acted: ActiveProcedure | None = None
-    """The matter settled last that could change something: "then just those two" may be about it, after a question."""
+    """The matter settled last that could change something, where `last` is another: "then just those two" may be about
+    it, after a question."""
     understood: dict[str, Understanding] = Field(default_factory=dict)
     """By intent, of the matters under way."""
     failed_turns: int = 0

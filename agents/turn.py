@@ -89,6 +89,12 @@ class TurnContext:
     parked: bool = False
     """Whether the turn waited for an approval: its dialogue state is no longer the conversation's."""
 
+    async def kind_of_answer(self) -> AnswerOdds:
+        """What kind of answer to an offer the message is, read once a turn."""
+        if self.answers is UNREAD:
+            self.answers = await self.services.answers(self.text)
+        return self.answers
+
     @property
     def conversation_id(self) -> str:
         """The conversation's id."""

@@ -1,20 +1,15 @@
 """A yes and something else in one message: "yes please, and the same for Kate", "go ahead. Also send the invoice"."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.brief import Route
-from agents.consent import after_yes
+from agents.consent import THE_SAME, after_yes
 from agents.frame import Frame
 from agents.procedures.slots import revisions
 from agents.triage.route import Reading, Topics, route
 from agents.turn import TurnContext
 from records.offer import Offer
-
-_THE_SAME = re.compile(r"\b(?:same|too|as well|also|likewise|one for|another (?:one )?for|both)\b", re.IGNORECASE)
-"""Words by which what was offered is wanted once more, for another record."""
-
 
 NOTHING_NEW = Route("continue")
 
@@ -33,15 +28,15 @@ class BesideYes:
 async def beside_yes(turn: TurnContext, odds: dict[str, float]) -> BesideYes | None:
     """What is wanted beside a plain yes to the only offer; None where the message is no such yes.
 
-    Whatever could limit the yes (a but, a not, a question, another value) makes it none.
+    Whatever could limit the yes (a but, a not, a question, another value) makes it none, and so does whatever is not
+    understood of the rest: triage and what it has learnt of answers can take such a yes away, and never give one.
     """
     mine = {message.id for message in turn.start.waiting}
     offers = [offer for offer in turn.start.offers if _waits(offer, mine)]
     active = turn.frame.active
     if len(offers) != 1 or active is None or not (rest := after_yes(turn.text, offers[0].text)):
         return None
-    whole = await turn.services.answers(turn.text)
-    if whole.no_yes:
+    if (await turn.kind_of_answer()).no_yes:
         return None
     library = turn.services.library
     procedure = library.get(active.name)
@@ -51,10 +46,9 @@ async def beside_yes(turn: TurnContext, odds: dict[str, float]) -> BesideYes | N
     here = {intent for intent in wanted if _ends_alike(intent, procedure.intent, library.topics)}
     if wanted and not here:
         return BesideYes(chosen, reading)
-    if changed := revisions(procedure, active, rest, turn.services.clock().date()):
-        other_records = all(procedure.slots[name].source is not None for name in changed)
-        return BesideYes(again=changed) if other_records and _THE_SAME.search(rest) else None
-    return BesideYes() if not wanted and whole.agrees else None
+    changed = revisions(procedure, active, rest, turn.services.clock().date())
+    other_records = all(procedure.slots[name].source is not None for name in changed)
+    return BesideYes(again=changed) if changed and other_records and THE_SAME.search(rest) else None
 
 
 def _ends_alike(one: str, other: str, topics: Topics) -> bool:

@@ -3,7 +3,6 @@
 No language model is called. What is found out here decides which procedure, and so which tools, the turn may use.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -63,7 +62,6 @@ REPLIED = 0.6
 """Probability from which a message does nothing but answer the offer that waits."""
 CORRECTED = 30
 """The same for one that says itself that it corrects something ("sorry, I meant ...")."""
-_AMOUNT = re.compile(r"\d[.,]\d\d [A-Z]{3}\b")
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
 
@@ -78,10 +76,13 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         reading = await _read(turn, odds)
         guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
-        if answer in ("no", "other") or (answer is None and turn.frame.active is None and _answered(turn)):
-            turn.answers = await turn.services.answers(turn.text)
+        unclear = answer is None and turn.frame.active is None and _answered(turn) and not _says_what(reading, turn)
+        if answer in ("no", "other") or unclear:
+            await turn.kind_of_answer()
         names = _trigger_names(turn, guess, part_guesses)
         turn.triage = _record(turn, guess, names, odds)
+        if turn.answers.odds:
+            turn.triage["answer"] = {kind: round(p, 4) for kind, p in turn.answers.odds.items()}
         fired = turn.services.escalation.fired(names)
         if fired is not None:
             turn.intent = turn.intent or guess.best[0]
@@ -191,7 +192,7 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
     if (
         frame.active is not None
         and frame.active.offering
-        and (leans_to_yes(turn.text) or _about_the_offer(turn) or _asks_what_it_costs(turn))
+        and (leans_to_yes(turn.text) or _about_the_offer(turn) or asks_price(turn.text, _not_agreed_to(turn)))
     ):
         return Route("continue")  # a yes with a condition is about the offer
     if frame.clarifying and len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE:
@@ -250,10 +251,10 @@ def _answered(turn: TurnContext) -> bool:
     return any(message.role != Role.CUSTOMER for message in turn.start.messages)
 
 
-def _asks_what_it_costs(turn: TurnContext) -> bool:
-    """Whether a message asks for the price of what is offered, and the offer says it."""
-    offers = [offer.text for offer in turn.start.offers if offer.state in ("offered", "withdrawn")]
-    return asks_price(turn.text) and any(_AMOUNT.search(text) for text in offers)
+def _not_agreed_to(turn: TurnContext) -> str:
+    """What the message answers otherwise than with a yes or a no."""
+    mine = {message.id for message in turn.start.waiting}
+    return " ".join(o.text for o in turn.start.offers if o.state == "withdrawn" and o.answer_message_id in mine)
 
 
 def _about_the_offer(turn: TurnContext) -> bool:
@@ -308,8 +309,7 @@ async def _answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes"
     if agreed and answer == "other":
         answer = "yes"
     elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
-        turn.answers = await turn.services.answers(turn.text)
-        answer = "other" if turn.answers.no_yes else "yes"
+        answer = "other" if (await turn.kind_of_answer()).no_yes else "yes"
     now = turn.services.clock()
     for offer in open_offers:
         offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
@@ -457,6 +457,5 @@ def _brief(
         likely_queue=queue,
         answers=turn.answers,
         again=again,
-        offers=" ".join(offer.text for offer in turn.start.offers if offer.state == "withdrawn"),
-        price_asked=answer == "other" and _asks_what_it_costs(turn),
+        offers=_not_agreed_to(turn),
     )

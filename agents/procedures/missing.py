@@ -41,7 +41,8 @@ def not_there(slot: Slot, text: str, candidates: Sequence[dict[str, Any]], *, as
             year, month = months[0].split("-")
             return f"invoice of {MONTHS[int(month) - 1].capitalize()} {year}"
     if slot.type == "user" and asked and (name := _NAME.fullmatch(text.strip())):
-        return f"user called {name[1]}"
+        there = {str(item.get("name", "")).lower() for item in candidates}
+        return "" if name[1].lower() in there else f"user called {name[1]}"
     return ""
 
 

@@ -7,7 +7,16 @@ returns what to say.
 from typing import Any
 
 from agents.brief import Route
-from agents.consent import begins_by_dropping, declines, denies, drops_request, rules_out, turns_down, undoes
+from agents.consent import (
+    asks_price,
+    begins_by_dropping,
+    declines,
+    denies,
+    drops_request,
+    rules_out,
+    turns_down,
+    undoes,
+)
 from agents.frame import ActiveProcedure
 from agents.procedures.choosing import topics_meant
 from agents.procedures.expressions import ExpressionError
@@ -78,8 +87,8 @@ class ProcedureRun(Steps):
             raise Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.active is None and not frame.clarifying and invited is None and only_agrees(brief.text):
             raise Stop(Speech(self._system("system_nothing_open"), "question"))
-        if frame.active is None and frame.acted is not None and undoes(brief.text):
-            self._undo(frame.acted)
+        if frame.active is None and undoes(brief.text):
+            self._undo()
         if frame.clarifying and brief.route.kind != "start":
             chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
             words, named = f"{frame.clarified_words}\n{brief.text}", frame.clarifying
@@ -137,10 +146,12 @@ class ProcedureRun(Steps):
         again = {intent for intent, _ in route.intents} == {procedure.intent}
         return last.declined and again and turns_down(text)
 
-    def _undo(self, acted: ActiveProcedure) -> None:
+    def _undo(self) -> None:
         """A person sees to what shall be undone; what was declined needs no undoing."""
-        procedure = self._procedure(acted)
-        if not acted.declined:
+        settled = [matter for matter in (self.frame.last, self.frame.acted) if matter is not None]
+        acted = next((matter for matter in settled if self._procedure(matter).offered), None)
+        if acted is not None and not acted.declined:
+            procedure = self._procedure(acted)
             raise Stop(self._hand_over(procedure.queue, f"wants undone what was just done: {procedure.title}"))
 
     def _answer_to_offer(self, active: ActiveProcedure) -> None:
@@ -221,7 +232,7 @@ class ProcedureRun(Steps):
     def _answer_beside_offer(self) -> None:
         """What stands in the documentation to a question that was asked instead of a yes."""
         quoted = quote(self.brief.text, self.brief.passages) if self.brief.relevance >= RELEVANT else None
-        if self.brief.price_asked:
+        if asks_price(self.brief.text, self.brief.offers):
             self.spoken.append(self._system("system_offer_price"))
         elif "?" not in self.brief.text:
             self.spoken.append(self._system("system_offer_again"))

@@ -359,9 +359,13 @@ class Steps:
         self.citations.append(quoted.document_id)
 
     def _settle(self, done: ActiveProcedure) -> None:
-        self.frame.last = done
+        """Keep what was settled last, and beside it the last that could change something, where that is another."""
+        last = self.frame.last
         if self._procedure(done).offered:
-            self.frame.acted = done
+            self.frame.acted = None
+        elif last is not None and self._procedure(last).offered:
+            self.frame.acted = last
+        self.frame.last = done
 
     def _next_matter(self) -> None:
         """Leave the finished procedure; go on with the next request of the message, or return to the paused one."""

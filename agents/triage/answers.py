@@ -25,7 +25,7 @@ REPLIES = 0.1
 PUT_OFF = 0.8
 """Probability from which a message that asks for nothing says that its writer comes back to it."""
 AGREES = 0.6
-"""Probability from which what follows on a plain yes says nothing against it."""
+"""Probability of a yes from which words that turn an offer down are not taken for a no."""
 REMARKS = 0.5
 """Probability from which a message that asks for nothing only remarks on what was said or done."""
 FOREIGN = 0.7
@@ -82,11 +82,6 @@ class AnswerOdds:
     def stays_with_no(self, text: str) -> bool:
         """Whether what follows on a no says it once more."""
         return "?" not in text and self.replies and self.of("declines", "postpones") >= REFUSES_AFTER_ALL
-
-    @property
-    def agrees(self) -> bool:
-        """Whether a message that begins with a plain yes has nothing against it in what follows."""
-        return self.foreign < FOREIGN and self.of("accepts", "remarks") >= AGREES
 
     @property
     def no_yes(self) -> bool:

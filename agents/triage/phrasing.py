@@ -180,12 +180,7 @@ def parts_of(text: str) -> list[str]:
 
 def _and_this(before: str, piece: str) -> bool:
     """Whether what follows an "and" is one thing more that somebody has ("we have 18 seats and just a database")."""
-    return (
-        merely_states(before)
-        and not asks(piece)
-        and re.search(_STATES.pattern, piece, re.I) is None
-        and not (_ABOUT.match(piece))
-    )
+    return merely_states(before) and not asks(piece) and _STATES.search(piece) is None and _ABOUT.match(piece) is None
 
 
 def halves_of(text: str) -> list[tuple[str, str]]:

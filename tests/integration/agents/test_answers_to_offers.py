@@ -5,7 +5,11 @@ from datetime import timedelta
 import pytest
 from talking import Talk
 
-from app.runtime import Runtime
+from agents.brief import Brief, Route
+from agents.frame import ActiveProcedure, Frame
+from agents.procedures.run import ProcedureRun
+from agents.triage.answers import AnswerOdds
+from app.runtime import Runtime, Shared
 
 
 async def effects_of(talk: Talk) -> list[tuple[str, dict[str, object]]]:
@@ -226,13 +230,34 @@ async def test_an_invitation_stands_for_one_message(runtime: Runtime) -> None:
     assert "Nothing waits for a yes" in (await talk.say("yes please"))["reply"]
 
 
-async def test_a_clear_wish_beside_what_is_left_alone_is_heard(runtime: Runtime) -> None:
-    talk = Talk(runtime, "cus_026")
-    first = await talk.say("pls delete orders-db, we've moved off it")
-    if first["topics"]:  # where the gate would rather know that it is about this
-        await talk.say("yes")
-    heard = await talk.say(
-        "huh, leave that one then, i'll talk to Wei. you can get rid of old-uploads meanwhile though"
+@pytest.mark.parametrize(("meant", "said"), [(0.99, "Do I understand you right"), (0.3, "left that as it was")])
+def test_a_clear_wish_beside_what_is_left_alone_is_heard(shared: Shared, meant: float, said: str) -> None:
+    text, intent = (
+        "leave that one, i'll talk to Wei. you can get rid of the old stuff meanwhile",
+        "deprovision_resource",
     )
-    assert "left that as it was" not in heard["reply"]
-    assert "old-uploads" in heard["reply"] or heard["topics"] == ["deprovision_resource"]
+    brief = Brief(
+        text=text,
+        frame=Frame(last=ActiveProcedure(name=intent)),
+        route=Route("clarify", ((intent, text),)),
+        offer_answer=None,
+        offer_text="",
+        customer={},
+        company="Larkspur Cloud",
+        today="2026-12-01",
+        ranking=((intent, meant),),
+        answers=AnswerOdds({"declines": 0.8}, 0.0),
+    )
+    assert shared.content is not None
+    with pytest.raises(StopIteration) as ended:
+        next(ProcedureRun(brief, shared.content.library, shared.content.templates).turn())
+    assert said in ended.value.value.text
+
+
+async def test_the_trail_says_what_kind_of_answer_a_message_was_taken_for(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("add 3 seats please")
+    await talk.say("we talked it over and the free ones will do, so we stay with what we have")
+    read = [turn["triage"] for turn in (await talk.record())["turns"]]
+    assert "answer" not in read[0]
+    assert read[1]["answer"]["declines"] > 0.5

@@ -169,3 +169,11 @@ async def test_what_waited_for_a_yes_is_not_sent_on_anything_else(start: Callabl
     assert (await talk.record())["effects"] == []
     await talk.say("yes")
     assert [effect["tool"] for effect in (await talk.record())["effects"]] == ["billing.send_invoice_copy"]
+
+
+async def test_who_chose_between_more_and_fewer_has_said_which(start: Callable[..., Any]) -> None:
+    first = "about our two additional places"
+    talk = await start({first: {"remove_seats": 0.4, "add_seats": 0.39}})
+    assert (await talk.say(first))["topics"] == ["remove_seats", "add_seats"]
+    chosen = await talk.say("1")
+    assert "remove" in chosen["reply"] and "add" not in chosen["reply"], chosen["reply"]

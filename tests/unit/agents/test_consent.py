@@ -285,6 +285,8 @@ def test_a_no_may_begin_with_the_word_for_a_yes(text: str) -> None:
         ("k. and sign-in with our Okta, what do I need for that", ""),
         ("ok good to know. Max says it waits", ""),
         ("sure. And then wait for Ben", ""),
+        ("yes please. Have a great weekend, greetings from rainy Hamburg", ""),
+        ("yes. Ben is looking at it tonight", ""),
     ],
 )
 def test_what_goes_on_after_a_plain_yes(text: str, rest: str) -> None:
@@ -359,4 +361,5 @@ def test_undoing_is_asked_for_in_few_words(text: str, undo: bool) -> None:
     ],
 )
 def test_a_question_for_the_price_of_what_is_offered(text: str, price: bool) -> None:
-    assert asks_price(text) is price
+    assert asks_price(text, SEATS) is price
+    assert not asks_price(text, 'delete the bucket "reports"')

@@ -39,6 +39,7 @@ def test_invoices_that_are_not_on_the_account(text: str, asked: bool, missing: s
     [
         ("Sam Okafor", True, "user called Sam Okafor"),
         ("it's Petra Holm.", True, "user called Petra Holm"),
+        ("Sam Lee", True, ""),
         ("cheers", True, ""),
         ("Sam Okafor from Nordlicht here, reset a password", False, ""),
     ],
