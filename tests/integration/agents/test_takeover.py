@@ -16,7 +16,7 @@ REP = Staff("rep@example.com", "rep")
 async def test_a_turn_that_runs_does_and_says_nothing_more(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_001")
     await talk.say("you took 29 euros twice this month")
-    runtime.sandbox.faults.latency_seconds = 0.2
+    runtime.sandbox.faults.latency_seconds = 0.5
     _, task = await runtime.turns.receive(talk.conversation_id, "yes please")
     await asyncio.sleep(0.05)
     await handoffs.take_over(runtime, talk.conversation_id, REP)

@@ -48,7 +48,7 @@ async def test_all_attempts_together_keep_the_time_limit(
 async def test_an_endpoint_that_keeps_failing_is_left_alone_and_tried_again_later(
     endpoint: ScriptedEndpoint, start_service: StartService
 ) -> None:
-    service = await start_service(model_breaker_failures=2, model_breaker_seconds=4)
+    service = await start_service(model_breaker_failures=2, model_breaker_seconds=8)
     endpoint.for_ever = Status(503)
     assert "29.00 EUR" in (await service.customer("cus_001").say(DOUBLE_CHARGE))["reply"]
     assert len(endpoint.received) == 2
@@ -57,7 +57,7 @@ async def test_an_endpoint_that_keeps_failing_is_left_alone_and_tried_again_late
     assert len(endpoint.received) == 2
     (note, *_) = [step["note"] for step in model_steps(await service.record(customer.conversation_id))]
     assert note == "scripted failed too often of late and is left alone for a while"
-    await asyncio.sleep(4.1)
+    await asyncio.sleep(8.1)
     endpoint.for_ever = QUESTION
     assert (await service.customer("cus_001").say(DOUBLE_CHARGE))["reply"] == "Which invoice is it about?"
 

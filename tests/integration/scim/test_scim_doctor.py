@@ -20,7 +20,7 @@ from tools.sandbox.backend import SandboxBackend
 def over_scim(home: Path, url: str | None, token: str | None, **more: Any) -> Settings:
     """Settings with access over SCIM."""
     secret = SecretStr(token) if token else None
-    return Settings(home=home, provisioning="scim", scim_url=url, scim_token=secret, scim_seconds=3, **more)
+    return Settings(home=home, provisioning="scim", scim_url=url, scim_token=secret, scim_seconds=20, **more)
 
 
 async def test_the_sandbox_needs_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tools.sandbox.backend import SandboxBackend
 
 def billing(home: Path, url: str, key: str | None) -> Settings:
     """Settings that bill at Stripe."""
-    return Settings(home=home, billing="stripe", stripe_base_url=url, stripe_api_key=key, stripe_seconds=2)  # type: ignore[arg-type]
+    return Settings(home=home, billing="stripe", stripe_base_url=url, stripe_api_key=key, stripe_seconds=20)  # type: ignore[arg-type]
 
 
 async def test_the_sandbox_needs_nothing(tmp_path: Path) -> None:
