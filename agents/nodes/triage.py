@@ -31,6 +31,7 @@ from agents.triage.route import (
     learned_matter,
     route,
 )
+from agents.triage.subjects import only_subject
 from agents.triage.tone import felt_words, sentiment, urgency, urgent_signs
 from agents.turn import TurnContext
 from records.conversation import Role
@@ -136,7 +137,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
 async def _read(turn: TurnContext, odds: dict[str, float]) -> Reading:
     """The message; after one that was not understood, together with that one, where only both say what is meant."""
     services, frame = turn.services, turn.frame
-    reading = await Reading.of(turn.text, services.classify, odds)
+    reading = _asked_what(turn, await Reading.of(turn.text, services.classify, odds))
     if not frame.failed_turns or frame.active is not None or len(turn.text.split()) <= FEW_WORDS:
         return reading
     before = _not_understood(turn)
@@ -144,6 +145,16 @@ async def _read(turn: TurnContext, odds: dict[str, float]) -> Reading:
         return reading
     joined = await Reading.of(f"{before[-1]}\n{turn.text}", services.classify, odds)
     return joined if _says_what(joined, turn) else reading
+
+
+def _asked_what(turn: TurnContext, reading: Reading) -> Reading:
+    """The reading; of a message that names a subject and no wish, one that lets the customer choose."""
+    frame, topics = turn.frame, turn.services.library.topics
+    if frame.active is not None or frame.clarifying:
+        return reading
+    about = only_subject(turn.text, topics.subjects)
+    intent, probability = reading.whole.best
+    return reading if not about or (intent in about and probability >= ACT) else reading.undecided(about)
 
 
 def _not_understood(turn: TurnContext) -> list[str]:

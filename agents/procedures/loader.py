@@ -66,6 +66,7 @@ class _Form(BaseModel):
     examples: list[str] = Field(min_length=12)
     likelier: str | None = None
     unlikelier: str | None = None
+    subjects: list[str] = []
     slots: dict[str, _SlotForm] = {}
     steps: list[_StepForm] = Field(min_length=1)
     closing: bool = True
@@ -123,6 +124,7 @@ class _Reader:
             examples=form.examples,
             likelier=self._situation(form.likelier, ("likelier",)),
             unlikelier=self._situation(form.unlikelier, ("unlikelier",)),
+            subjects=tuple(form.subjects),
             slots=slots,
             steps=steps,
             guidance=guidance,

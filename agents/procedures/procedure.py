@@ -96,6 +96,8 @@ class Procedure:
     """Over `customer`: a situation in which more customers than usual ask for this."""
     unlikelier: Expression | None = None
     """The same for fewer."""
+    subjects: tuple[str, ...] = ()
+    """Nouns, in the singular, for what it is about: a message that names one and no wish is asked about."""
 
     @property
     def tools(self) -> frozenset[str]:
@@ -165,6 +167,7 @@ class ProcedureLibrary:
     def topics(self) -> Topics:
         """Which intents are served, for triage."""
         procedures = self.procedures.values()
+        nouns = {noun.lower() for p in procedures for noun in p.subjects}
         pairs = list(combinations(procedures, 2))
         return Topics(
             served=frozenset(p.intent for p in procedures),
@@ -172,6 +175,7 @@ class ProcedureLibrary:
             kin=frozenset(frozenset((a.intent, b.intent)) for a, b in pairs if a.offered & b.offered),
             answering=next((p.intent for p in procedures if any(s.kind == "answer" for s in p.steps)), ""),
             acting=frozenset(p.intent for p in procedures if p.offered),
+            subjects={noun: tuple(p.intent for p in procedures if noun in p.subjects) for noun in nouns},
             twins=frozenset(
                 frozenset((a.intent, b.intent)) for a, b in pairs if a.offered == b.offered and len(a.offered) == 1
             ),

@@ -1,7 +1,7 @@
 """Which request a message is about: go on, start something, ask which, or say that it is out of scope."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agents.brief import Route
 from agents.frame import Frame
@@ -38,6 +38,8 @@ SLIGHT = 0.3
 OUT_OF_SCOPE = 0.6
 FOREIGN = 0.85
 """From here on a message is not even asked about."""
+EVENLY = 0.4
+"""What each of few intents gets at most between which nothing decides: less than `START`, so the customer is asked."""
 LIKELY = 0.08
 """Probability from which an intent is named when the customer is asked which one they mean."""
 MAYBE = 0.3
@@ -111,6 +113,8 @@ class Topics:
     """The intent whose procedure answers from the knowledge base."""
     twins: frozenset[frozenset[str]] = frozenset()
     """Pairs of intents that can only end in one and the same offer, whose values say which of them is meant."""
+    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What messages may be about (a noun, in the singular) -> the intents that it may mean."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,13 @@ class Reading:
         whole, *others = [guess.given(odds or {}) for guess in await classify(texts)]
         of_halves = others[len(parts) :]
         return cls(whole, tuple(others[: len(parts)]), tuple(zip(of_halves[::2], of_halves[1::2], strict=True)))
+
+    def undecided(self, between: Collection[str]) -> "Reading":
+        """The same message, of which nothing is known but that it is about one of these intents."""
+        meant = dict(self.whole.ranking)
+        share = min(EVENLY, 1 / len(between))
+        ranking = tuple((intent, share) for intent in sorted(between, key=lambda intent: -meant.get(intent, 0.0)))
+        return Reading(replace(self.whole, ranking=ranking, out_of_scope=0.0))
 
     def pieces(self, requests: tuple[tuple[str, str], ...]) -> tuple[Guess, ...]:
         """What tells how surely these requests were understood: the whole, its parts, and halves that were taken."""
