@@ -42,6 +42,8 @@ class Brief:
     """What kind of answer to an offer the message is."""
     offers: str = ""
     """What the message answers otherwise than with a yes."""
+    said: tuple[str, ...] = ()
+    """The last replies to the customer, newest first."""
     again: dict[str, Any] = field(default_factory=dict)
     """Slot -> the other record for which the customer wants the same as what they agree to."""
     facts: dict[str, Any] = field(default_factory=dict)

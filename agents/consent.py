@@ -4,6 +4,7 @@ Strict on purpose. A yes with a condition, a changed figure or a question is no 
 """
 
 import re
+from collections.abc import Collection
 from typing import Literal
 
 from agents.triage.phrasing import asks
@@ -33,6 +34,11 @@ _EMPHATIC_NO = re.compile(
     r"not a chance)\b",
     re.IGNORECASE,
 )
+_ONLY_NO = re.compile(
+    r"\W*(?:(?:oh|ah|well|then|so|sorry|hm+|thanks|but)\W+)*(?:no|nope|nah)"
+    r"(?:,? (?:thanks|thank you|sorry|way|then))*\W*"
+)
+"""A sentence that is a no and nothing else, whatever stands in the others."""
 _PRAISE = re.compile(
     r"\b(?:right|perfect|great|fine|correct|exactly|certainly|definitely|of course|i would|i do|k|both|ya)\b",
     re.IGNORECASE,
@@ -108,6 +114,8 @@ def read_answer(text: str, offer: str) -> Answer:
         if _ANOTHER.search(words):
             return "other"
         if _REFUSAL.search(words) and not re.search(r"\d", words):
+            return "no"
+        if any(map(_ONLY_NO.fullmatch, re.split(r"(?<=[.!?;])\s+(?!\d)|\n+", words))):
             return "no"
         rest = _FILLER.sub(" ", _NO.sub(" ", words))
         return "other" if re.search(r"\d", rest) or len(re.findall(r"[\w']+", rest)) > 8 else "no"
@@ -245,6 +253,14 @@ def _foreign_figures(text: str, offer: str) -> bool:
     return bool(set(re.findall(r"\d+", text)) - set(re.findall(r"\d+", offer)))
 
 
+def names_as_not_meant(text: str, subjects: Collection[str]) -> bool:
+    """Whether a message says of one of these nouns that it is not what is meant ("no no, not the subscription")."""
+    said = text.lower().replace("’", "'")
+    nouns = "|".join(re.escape(noun.lower()) for noun in subjects)
+    not_meant = rf"\bnot (?:about )?(?:the|our|my) (?:whole |entire )?(?:{nouns})s?\b(?=\s*(?:[,.;!?\n]|$|but\b))"
+    return bool(nouns) and re.search(not_meant, said) is not None
+
+
 _PRICE = re.compile(
     r"\b(?:how much|what (?:does|do|would|will|did) (?:it|that|this|they|those|these) (?:all )?cost|"
     r"what (?:is|was|would be) the (?:price|cost|total|sum)|what'?s the (?:price|cost|total|sum)|"
@@ -266,6 +282,12 @@ def asks_price(text: str, offer: str) -> bool:
     return asked and _AMOUNT.search(offer) is not None
 
 
+_UNDOES_CHANGE = re.compile(
+    r"\b(?<!not )(?<!n't )(?:undo|revert|reverse|revoke|withdraw|rescind|take back|call off) "
+    r"(?:the|our|my|that|this|his|her) (?:\w+ )?(?:cancell?ation|termination|notice|deletion|removal|"
+    r"downgrade|upgrade|change|switch|role|export)\b",
+    re.IGNORECASE,
+)
 _UNDOES = re.compile(
     r"^\W*(?:(?:oh|no|sorry|wait|hm+|ah|please|pls|ok|damn|oops|hang on|can you|could you|i need you to|we need to|"
     r"actually)\W+)*"
@@ -275,6 +297,11 @@ _UNDOES = re.compile(
     r"everything) back\b",
     re.IGNORECASE,
 )
+
+
+def undoes_change(text: str) -> bool:
+    """Whether a message wants undone what it calls by its name ("can you undo the cancellation")."""
+    return _UNDOES_CHANGE.search(text.replace("’", "'")) is not None and asks(text)
 
 
 def undoes(text: str) -> bool:

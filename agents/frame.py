@@ -28,6 +28,8 @@ class ActiveProcedure(BaseModel):
     saved: dict[str, Any] = Field(default_factory=dict)
     waiting_for: str | None = None
     asked: dict[str, int] = Field(default_factory=dict)
+    listed: list[Any] = Field(default_factory=list)
+    """What the last question listed to choose from, in its order."""
     opening: str = ""
     """The customer's words that started it: slots are looked for there too ..."""
     answers: list[str] = Field(default_factory=list)

@@ -7,7 +7,7 @@ from agents.brief import Route
 from agents.consent import THE_SAME, after_yes
 from agents.frame import Frame
 from agents.procedures.slots import revisions
-from agents.triage.route import Reading, Topics, route
+from agents.triage.route import ACT, Reading, Topics, route
 from agents.turn import TurnContext
 from records.offer import Offer
 
@@ -44,11 +44,12 @@ async def beside_yes(turn: TurnContext, odds: dict[str, float]) -> BesideYes | N
     chosen = route(reading, Frame(), library.topics)
     wanted = {intent for intent, _ in chosen.intents} - library.topics.small_talk if chosen.kind == "start" else set()
     here = {intent for intent in wanted if _ends_alike(intent, procedure.intent, library.topics)}
-    if wanted and not here:
-        return BesideYes(chosen, reading)
     changed = revisions(procedure, active, rest, turn.services.clock().date())
     other_records = all(procedure.slots[name].source is not None for name in changed)
-    return BesideYes(again=changed) if changed and other_records and THE_SAME.search(rest) else None
+    again = BesideYes(again=changed) if changed and other_records and THE_SAME.search(rest) else None
+    if wanted and not here and (again is None or reading.whole.best[1] >= ACT):
+        return BesideYes(chosen, reading)
+    return again
 
 
 def _ends_alike(one: str, other: str, topics: Topics) -> bool:

@@ -21,7 +21,7 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import answers, candidates_of, revisions
 from agents.state import TurnState
 from agents.triage.courtesy import closes, introduces, introduces_first, only_agrees, settles, thanks_only
-from agents.triage.phrasing import merely_states
+from agents.triage.phrasing import merely_states, proposes_another
 from agents.triage.route import (
     ACT,
     OUT_OF_SCOPE,
@@ -57,6 +57,8 @@ BESIDE = 0.25
 """The same, as a share of what the whole message means most."""
 SAID_NO = 8
 """Words up to which a no is only that; a longer one may ask for something else."""
+SAID = 4
+"""So many of the last replies are looked through for what "that invoice" means."""
 VALUED = ("plan", "yearly_value_minor", "churn_risk", "overdue_invoices", "open_handoffs")
 """What the records say of the customer's worth and history, as decisions tell it."""
 REPLIED = 0.6
@@ -78,7 +80,8 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
         unclear = answer is None and turn.frame.active is None and _answered(turn) and not _says_what(reading, turn)
-        if answer in ("no", "other") or unclear:
+        asked = turn.frame.active is not None and turn.frame.active.waiting_for is not None
+        if answer in ("no", "other") or unclear or (asked and not _answers_question(turn)):
             await turn.kind_of_answer()
         names = _trigger_names(turn, guess, part_guesses)
         turn.triage = _record(turn, guess, names, odds)
@@ -225,11 +228,13 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
         kind = THANKS if remarks or settled or _rounds_off(turn) else GREETING if _opens(turn, chosen) else ""
         if procedure := library.for_intent(kind):
             chosen = Route("start", ((procedure.intent, turn.text),))
-    asks_for_nothing_new = chosen.kind in ("clarify", "out_of_scope") or (
-        chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents)
+    asks_for_nothing_new = (
+        chosen.kind in ("clarify", "out_of_scope")
+        or proposes_another(turn.text)
+        or (chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents))
     )
     if asks_for_nothing_new:
-        longest = CORRECTED if corrected_to(turn.text) else SHORT
+        longest = CORRECTED if corrected_to(turn.text) or proposes_another(turn.text) else SHORT
         for settled in (frame.last, frame.acted) if len(turn.text.split()) <= longest else ():
             if settled is not None and revisions(library.get(settled.name), settled, turn.text, today):
                 frame.last = settled
@@ -373,12 +378,20 @@ def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> d
             "declined_offers": turn.frame.declined_offers,
             "answering": _answers_question(turn),
             "offered": turn.frame.active is not None and turn.frame.active.offering,
-            "replying": turn.frame.active is not None and turn.frame.active.offering and turn.answers.replies,
+            "replying": _replies(turn),
         },
         "sentiment": sentiment(turn.text),
         "urgency": urgency(turn.text),
         "out_of_scope": guess.out_of_scope,
     }
+
+
+def _replies(turn: TurnContext) -> bool:
+    """Whether the message does nothing but answer the offer that waits, or put off an answer to what was asked."""
+    active = turn.frame.active
+    if active is None or not turn.answers.replies:
+        return False
+    return active.offering or (active.waiting_for is not None and turn.answers.puts_off(turn.text))
 
 
 def _record(turn: TurnContext, guess: Guess, names: dict[str, Any], odds: dict[str, float]) -> dict[str, Any]:
@@ -469,4 +482,5 @@ def _brief(
         answers=turn.answers,
         again=again,
         offers=_not_agreed_to(turn),
+        said=tuple(m.text for m in reversed(turn.start.messages) if m.role != Role.CUSTOMER)[:SAID],
     )

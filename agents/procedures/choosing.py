@@ -43,6 +43,17 @@ def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> l
     return []
 
 
+def only_chooses(named: int, text: str) -> bool:
+    """Whether an answer chooses by place, a yes or "both", and says nothing else: a "1" is no number of seats then."""
+    said = text.lower().strip(" .!,)")
+    everything = _ALL_OF_THEM.get(named)
+    return (
+        re.fullmatch(r"\W*(?:option |number |no\.? ?|nr\.? ?)?\d", said) is not None
+        or (everything is not None and everything.fullmatch(said) is not None)
+        or (len(said.split()) <= 2 and read_answer(said, "") == "yes")
+    )
+
+
 def topics_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], library: ProcedureLibrary) -> list[str]:
     """The matters of those named to the customer that the answer chooses, or else the one that it means most."""
     chosen = chosen_of(frame.clarifying, text, library)

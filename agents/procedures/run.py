@@ -13,12 +13,15 @@ from agents.consent import (
     declines,
     denies,
     drops_request,
+    names_as_not_meant,
+    requests,
     rules_out,
     turns_down,
     undoes,
+    undoes_change,
 )
 from agents.frame import ActiveProcedure
-from agents.procedures.choosing import topics_meant
+from agents.procedures.choosing import only_chooses, topics_meant
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Step
 from agents.procedures.quote import quote
@@ -29,6 +32,7 @@ from agents.procedures.steps import (
     MAX_ASKED,
     MOST_EACH,
     RELEVANT,
+    RELEVANT_IF_ASKED,
     SURE,
     Proposals,
     Speech,
@@ -38,7 +42,7 @@ from agents.procedures.steps import (
     TopicChange,
 )
 from agents.triage.courtesy import only_agrees, settles
-from agents.triage.phrasing import asks, leans
+from agents.triage.phrasing import asks, asks_how_to, leans
 
 MOST_NAMED = 3
 """So many matters at most are named to a customer who is asked which one they mean."""
@@ -68,6 +72,9 @@ class ProcedureRun(Steps):
     def _understand(self) -> None:
         frame, brief = self.frame, self.brief
         invited, frame.invited = frame.invited, None
+        if frame.active is not None and names_as_not_meant(brief.text, self._procedure(frame.active).subjects):
+            self._start_without(frame.active)
+            return
         if brief.offer_answer is not None and frame.active is not None:
             self._answer_to_offer(frame.active)
             return
@@ -87,11 +94,13 @@ class ProcedureRun(Steps):
             raise Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.active is None and not frame.clarifying and invited is None and only_agrees(brief.text):
             raise Stop(Speech(self._system("system_nothing_open"), "question"))
-        if frame.active is None and undoes(brief.text):
+        if frame.active is None and (undoes(brief.text) or undoes_change(brief.text)):
             self._undo()
         if frame.clarifying and brief.route.kind != "start":
             chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
-            words, named = f"{frame.clarified_words}\n{brief.text}", frame.clarifying
+            named = frame.clarifying
+            self._only_chose = only_chooses(len(named), brief.text)
+            words = frame.clarified_words if self._only_chose else f"{frame.clarified_words}\n{brief.text}"
             frame.clarifying, frame.clarified_words = [], ""
             if chosen:
                 self._asked_for = True
@@ -132,6 +141,17 @@ class ProcedureRun(Steps):
         dropped.offering, dropped.declined = False, True
         self._settle(dropped)
 
+    def _start_without(self, active: ActiveProcedure) -> None:
+        """Leave a matter that is not the one meant ("no, not the subscription"), and take up what else is asked for."""
+        here = self._procedure(active).intent
+        others = tuple(pair for pair in self.brief.route.intents if pair[0] != here)
+        self._set_aside()
+        self._consumed = True
+        if self.brief.route.kind == "start" and others:
+            self._start(others)
+        elif self.frame.active is None:
+            raise Stop(Speech(self._system("system_dropped"), "reply"))
+
     def _was_declined(self, route: Route) -> bool:
         """Whether a message says once more that what was spoken of shall not be, and names nothing else for it."""
         last, text = self.frame.last, self.brief.text
@@ -153,6 +173,13 @@ class ProcedureRun(Steps):
         if acted is not None and not acted.declined:
             procedure = self._procedure(acted)
             raise Stop(self._hand_over(procedure.queue, f"wants undone what was just done: {procedure.title}"))
+        if undoes_change(self.brief.text):
+            raise Stop(self._hand_over(self._likeliest_queue(), "wants undone what was arranged before"))
+
+    def _likeliest_queue(self) -> str:
+        """The team of what the message speaks of most, whatever it wants of it."""
+        procedures = (self.library.for_intent(intent) for intent, _ in self.brief.ranking)
+        return next((p.queue for p in procedures if p is not None and not p.small_talk), self.brief.likely_queue)
 
     def _answer_to_offer(self, active: ActiveProcedure) -> None:
         step = self._procedure(active).steps[active.position]
@@ -271,8 +298,13 @@ class ProcedureRun(Steps):
         answering = self.library.topics.answering
         answered = bool(answering) and "?" in self.brief.text and self.brief.relevance >= RELEVANT
         last = self._procedure(self.frame.last).intent if self.frame.last is not None else ""
-        follows_up = answered and last and leans(self.brief.text)
-        if follows_up or (set(intents) <= {answering} and (answered or last == answering)):  # it can be nothing else
+        follows_up = answered and last and leans(self.brief.text) and not requests(self.brief.text)
+        clear = max((p for _, p in self.brief.ranking), default=0.0) >= SURE
+        how_to = bool(answering) and not clear and asks_how_to(self.brief.text)
+        how_to = how_to and self.brief.relevance >= RELEVANT_IF_ASKED
+        if (
+            follows_up or how_to or (set(intents) <= {answering} and (answered or last == answering))
+        ):  # it can be nothing else
             self._start(((answering, self.brief.text),))
             return
         if answered and len(intents) < MOST_NAMED:

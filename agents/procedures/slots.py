@@ -27,7 +27,7 @@ from agents.procedures.dates import LISTED_MONTHS, dates_in, months_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.missing import unknown_numbers
 from agents.procedures.procedure import Procedure, Slot
-from agents.triage.phrasing import asks
+from agents.triage.phrasing import asks, leans
 from tools.provenance import NUMBER_WORDS, numbers_in, told_from
 
 TRAITS = ("role", "status", "plan", "currency")
@@ -65,6 +65,8 @@ def find(
     `asked` says that the slot was just asked for, so a bare "the second" or a bare name counts. `current` is the value
     so far: "the other one" means another.
     """
+    if candidates and asked and _UNDECIDED.search(text):
+        return Several(list(candidates))
     if corrected := corrected_to(text):
         found = find(slot, corrected, candidates, asked=asked, today=today, current=current)
         if isinstance(found, Found):
@@ -103,6 +105,14 @@ def find(
             return Found(found[0]) if (found := months_in(text, today)) else None
         case _:
             return _free_text(text, asked)
+
+
+_UNDECIDED = re.compile(
+    r"\beither\b[^.!?\n]*\bor\b|\bwhich(?:so)?ever\b|\b(?:up to you|(?:you|your) (?:choose|pick|choice|decide))\b|"
+    r"\bany (?:one )?of (?:them|these|those)\b",
+    re.IGNORECASE,
+)
+"""An answer that leaves open which one it is."""
 
 
 def _asked_for(slot: Slot, text: str, candidates: Sequence[dict[str, Any]], **chosen: Any) -> Found | None:
@@ -203,6 +213,37 @@ def clause_about(text: str, matter: str) -> str:
     return about[0].strip() if len(about) == 1 and len(clauses) > 1 else ""
 
 
+_RECORDS = {
+    "invoice": "invoice|bill|receipt|payment|charge|one",
+    "payment": "payment|charge|one",
+    "user": "user|person|colleague|one",
+    "resource": "database|bucket|cache|queue|cluster|gateway|server|resource|one",
+}
+"""What customers call a record of a type when they mean one that was spoken of."""
+
+
+def refers_back(slot: Slot, text: str) -> bool:
+    """Whether a text means a record that was spoken of before ("that invoice", "give us it back")."""
+    nouns = _RECORDS.get(slot.type)
+    if nouns is None:
+        return False
+    pointed = re.search(rf"\b(?:that|this|the same|said|the other) (?:{nouns})\b", text, re.IGNORECASE)
+    return pointed is not None or leans(text)
+
+
+def named_in(slot: Slot, text: str, candidates: Sequence[dict[str, Any]]) -> list[Any]:
+    """The candidates that a reply of ours calls by their own number or name."""
+    low = _plain(text)
+    return [
+        identity(slot, item)
+        for item in candidates
+        if any(
+            (name := _plain(str(item.get(key) or ""))) and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", low)
+            for key in ("number", "name", "id")
+        )
+    ]
+
+
 def candidates_of(slot: Slot, active: ActiveProcedure) -> list[dict[str, Any]] | None:
     """The records that `slot` chooses from, as looked up when it was asked for; None before that."""
     result = active.saved.get(f"_{slot.name}")
@@ -246,6 +287,8 @@ def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: da
             found = Found(told.pop())
         if reckoned and slot.type == "direction":
             continue
+        if found is None and slot.type == "count" and (those := _THOSE.search(text)):
+            found = Found(int(those[1]) if those[1].isdigit() else NUMBER_WORDS[those[1].lower()])
         found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
         if isinstance(found, Found) and found.value != active.slots[name]:
             changed[name] = found.value
@@ -300,6 +343,10 @@ _BARE_COUNT = re.compile(
     re.IGNORECASE,
 )
 """How many, after words by which a number is taken back ("sorry, it's three")."""
+_THOSE = re.compile(
+    rf"\bthen (?:(?:just|only|please|pls|take|do|it'?s) )*(?:those|these|the) ({_NUMBER})\b", re.IGNORECASE
+)
+"""A number of what was spoken of ("then just those two")."""
 _RULES_OUT = re.compile(r"\b(?:not|nor|instead of|rather than) (?:the |an? |our |that |this )?$")
 """What stands before a choice that is ruled out."""
 _LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")

@@ -27,6 +27,8 @@ from agents.procedures.slots import (
     find,
     identity,
     in_all,
+    named_in,
+    refers_back,
 )
 
 MAX_ASKED = 2
@@ -77,6 +79,12 @@ class Speech:
 Proposals = Generator[Call, Outcome, Speech]
 
 
+def _listed(slot: Slot, shown: Sequence[Any], candidates: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """The candidates that a question listed, in its order; "the first" is the first of these."""
+    by_value = {identity(slot, item): item for item in candidates or ()}
+    return [by_value[value] for value in shown if value in by_value]
+
+
 class Stop(Exception):
     """Ends the turn from within a procedure."""
 
@@ -107,6 +115,8 @@ class Steps:
         self.citations: list[str] = []
         self._asked_for = brief.route.kind == "start"
         """Whether triage, or the customer when asked, says which matter it is."""
+        self._only_chose = False
+        """Whether the message chooses a matter by its place and says nothing else."""
         self._consumed = False
         """Whether the message was about another matter than the one that waits for an answer."""
 
@@ -119,6 +129,7 @@ class Steps:
         known.sort(key=lambda pair: order[self.library.for_intent(pair[0]).risk])  # type: ignore[union-attr]
         substantial = [pair for pair in known if not self.library.for_intent(pair[0]).small_talk]  # type: ignore[union-attr]
         first, *rest = substantial or known
+        self.frame.pending = [waits for waits in self.frame.pending if not self._opposite(waits[0], known)]
         self.frame.pending += rest
         if rest:
             topics = [self.library.for_intent(intent).title for intent, _ in (first, *rest)]  # type: ignore[union-attr]
@@ -126,6 +137,10 @@ class Steps:
         self.frame.clarifying = []
         doubtful = len(known) == 1 and dict(self.brief.ranking).get(first[0], 1.0) < SURE
         self._push(*first, doubtful=doubtful)
+
+    def _opposite(self, intent: str, requests: Sequence[tuple[str, str]]) -> bool:
+        """Whether a request that waits ends in what one of these ends in, so that the later one counts."""
+        return any(frozenset((intent, other)) in self.library.topics.kin for other, _ in requests)
 
     def _push(self, intent: str, words: str, *, doubtful: bool = False) -> None:
         procedure = self.library.for_intent(intent)
@@ -210,7 +225,7 @@ class Steps:
         if answering:
             texts = [self.brief.text]
         else:
-            latest = () if asked else (self.brief.text,)
+            latest = () if asked or self._only_chose else (self.brief.text,)
             texts = list(dict.fromkeys((active.opening, *active.answers, *latest)))
         several: Several | None = None
         for text in texts:
@@ -218,6 +233,10 @@ class Steps:
             found = by_total(slot, total, self._names(active))
             if found is not None and slot.type == "count" and found.value != change_in(text):
                 active.in_all = total
+            if answering and (listed := _listed(slot, active.listed, candidates)):
+                among = find(slot, text, listed, asked=True, today=self.today)
+                found = found or (among if isinstance(among, Found) else None)
+                several = several or (among if isinstance(among, Several) else None)
             found = found or find(slot, text, candidates, asked=answering, today=self.today)
             if (
                 answering
@@ -244,6 +263,11 @@ class Steps:
         if answering and several is None and self._starts_another(active):
             self._start(self.brief.route.intents)
             raise TopicChange
+        if answering and self.brief.answers.puts_off(self.brief.text):
+            raise Stop(Speech(self._system("system_take_time"), "question"))
+        if not answering and several is None and (spoken_of := self._spoken_of(slot, texts, candidates)) is not None:
+            self._take(active, slot, spoken_of)
+            return
         options = several.candidates if several else candidates
         missing = self._not_there(slot, texts, candidates or [], asked=answering)
         if answering and several is None and slot.unanswered is not None:
@@ -266,6 +290,15 @@ class Steps:
             if answering and self._says_more(active, slot):
                 active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
             self._ask(active, slot, options, missing)
+
+    def _spoken_of(self, slot: Slot, texts: Sequence[str], candidates: Sequence[dict[str, Any]] | None) -> Any:
+        """The one record that was spoken of last, where the customer says "that invoice", or "it"; else None."""
+        if slot.optional or not candidates or not any(refers_back(slot, text) for text in texts):
+            return None
+        for reply in self.brief.said:
+            if named := named_in(slot, reply, candidates):
+                return named[0] if len(named) == 1 else None
+        return None
 
     def _not_there(self, slot: Slot, texts: Sequence[str], candidates: Sequence[dict[str, Any]], *, asked: bool) -> str:
         named = (not_there(slot, text, candidates, asked=asked, today=self.today) for text in texts)
@@ -328,8 +361,10 @@ class Steps:
             why = f"asked {most}x without an answer: {slot.name.replace('_', ' ')}"
             raise Stop(self._hand_over(self._procedure(active).queue, why))
         active.waiting_for = slot.name
+        active.listed = []
         question = self.templates.text(slot.ask, self._names(active), f"question of slot {slot.name}")
         if options and slot.label and len(options) > 1:
+            active.listed = [identity(slot, item) for item in options[:5]]
             labels = [self.templates.text(slot.label, {**self._names(active), "item": item}) for item in options[:5]]
             question += "\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))
         if missing:

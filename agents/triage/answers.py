@@ -79,6 +79,10 @@ class AnswerOdds:
         """Whether it asks for nothing and opens nothing, said where no offer waits."""
         return self.replies and (self.of("remarks") >= REMARKS or self.of("postpones") >= PUT_OFF)
 
+    def puts_off(self, text: str) -> bool:
+        """Whether its writer will come back to what was asked."""
+        return "?" not in text and self.foreign < FOREIGN and self.of("postpones") >= PUT_OFF
+
     def stays_with_no(self, text: str) -> bool:
         """Whether what follows on a no says it once more."""
         return "?" not in text and self.replies and self.of("declines", "postpones") >= REFUSES_AFTER_ALL

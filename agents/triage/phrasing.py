@@ -6,7 +6,8 @@ from itertools import islice
 _ASKS = re.compile(
     r"\?|^\W*(?:and |so |then |but )?(?:how|what|when|where|which|who|why|is there|are there|do|does)\b|"
     r"\b(?:please|pls|plz|(?:can|could) (?:you|we|i|he|she|they)|would (?:you|like)|will you|wants?|needs?|wish|"
-    r"let me|let us|let'?s|(?:i'd|we'd)(?! (?:rather not|only|be|have been|had|never|not|miss)\b)|must|should|shall|"
+    r"let me|let us|let'?s|(?:i'd|we'd)(?! (?:rather not|only|be|have been|had|never|not|miss|forgotten|"
+    r"thought|expected|assumed|hoped|overlooked|misread|misunderstood|seen|lost|mixed|heard)\b)|must|should|shall|"
     r"kindly|(?:i|we) would|grateful|appreciate|"
     r"(?:is|are) (?:only|just) (?:meant|supposed) to|from now on)\b",
     re.IGNORECASE,
@@ -30,7 +31,7 @@ _STATES = re.compile(
 )
 
 _ABOUT = re.compile(
-    r"^\W*(?:(?:hi|hey|hello|hm+|well|so|and|but|because|since|as)\W+)*"
+    r"^\W*(?:(?:hi|hey|hello|hm+|well|so|and|but|because|since|as|oh|ah|och|ach|oops|right|ok|okay)\W+)*"
     r"(?:i|we|there|our|my|the|this|that|these|those|it|they|he|she|their|his|her|nobody|everybody|someone|somebody)\b",
     re.IGNORECASE,
 )
@@ -43,6 +44,7 @@ _BUSY = re.compile(
 _RULED_OUT = re.compile(
     r"(?:^|[,;.!?\n(]|\b(?:so|because)\b)[^\w\n]*"
     r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
+    r"leave (?:the|our|my) \w+(?: (?:then|for now|out|alone|be|as it is))+(?=\s*(?:[.,;!?\n]|$))|"
     r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
     r"(?:an?|the|no) (?:bigger|smaller|larger|higher|lower|dearer|other|new) \w+ "
     r"(?:makes no sense|is (?:no|not an) option|is out of the question|is too (?:dear|expensive|much|big)|"
@@ -120,12 +122,20 @@ _ADJUNCT = re.compile(
     re.IGNORECASE,
 )
 """How a part begins that says for what, why or when, and not what."""
+_SOMEBODY = re.compile(
+    r"^\W*(?:(?:hi|hey|hello|bonjour|hola|ciao|so|and|as|since|because|our|my|the|a|an|one of (?:our|my|the))\W+)*"
+    r"(?!(?:we|i|you|they|it|this|that|there)\b)[\w'-]+(?: [\w'-]+)?,? "
+    r"(?:leaves|is leaving|will leave|has left|left|quits?|is quitting|retires?|is retiring|joins|is joining|"
+    r"joined|starts|is starting|goes on leave|is on leave|is going on leave|moves on|is moving on)\b",
+    re.IGNORECASE,
+)
+"""Somebody who comes or goes: why something is asked for, and nothing asked for."""
 _AND = re.compile(r"[,\s]*\band\s+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
     r"\b(?<!you call )(?<!they call )(?<!we call )(?:it|them|yours|theirs)\b|"
     r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))|"
-    r"\bthe (?:new|old|same|next|last|previous) ones?\b|"
+    r"\bthe (?:new|old|same|next|last|previous) ones?\b|\b(?:an?|another) copy\b(?! (?:of|from|for)\b)|"
     r"\bthe (?:one|two|three|four|five|six|others?|ones|rest)\b(?=\s*(?:$|[.,;!?]|(?:that|which|who|nobody|no one)\b))",
     re.IGNORECASE,
 )
@@ -147,9 +157,45 @@ MOST_JOINTS = 60
 """... of so many that are looked at."""
 
 
+_PROPOSES = re.compile(
+    r"(?:^|[.!?,;\n])\W*(?:(?:ah|oh|ok|okay|well|so|and|but|hm+|then|right)\W+)*(?:what|how) about "
+    r"(?:the |our |just |only )?[\w'-]+(?: \w+){0,2}\W*$|"
+    r"(?:^|[.!?\n])\W*(?:(?:ok|okay|well|so|and|but|right|ah|oh)\W+)*then (?:just |only |please |take |do )*"
+    r"(?:those|these|the) (?:two|three|four|five|six|ones?|\d{1,2})\b",
+    re.IGNORECASE,
+)
+"""Another value for what was spoken of, and no wish of its own ("and what about Team?", "then those two")."""
+
+
+def proposes_another(text: str) -> bool:
+    """Whether a message proposes another value for what was spoken of."""
+    return _PROPOSES.search(text.replace("’", "'")) is not None
+
+
 def asks_how_it_is(text: str) -> bool:
     """Whether a message asks what is so for anybody ("can a viewer invite people?") and for nothing to be done."""
     return _HOW_IT_IS.match(text.replace("’", "'")) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) <= 1
+
+
+_TERMS = re.compile(
+    r"(?:^|[.!?;,\n])\W*(?:(?:and|so|or|but|then)\W+)*do you (?:also |even |perhaps )*"
+    r"(?:take|accept|support|allow|work with|deal with)\b[^.!?\n]*\?\W*$",
+    re.IGNORECASE,
+)
+"""A question what the company takes or allows, as the last words."""
+
+
+def asks_terms(text: str) -> bool:
+    """Whether a message ends in the question what the company takes or allows ("do you accept bank transfers?")."""
+    return _TERMS.search(text.replace("’", "'")) is not None
+
+
+_HOW_TO = re.compile(r"\bhow (?:do|can|could|would|should|might) (?:i|we|one)\b|\bhow to\b", re.IGNORECASE)
+
+
+def asks_how_to(text: str) -> bool:
+    """Whether a message asks how something is done by oneself ("how do I get her into the console?")."""
+    return _HOW_TO.search(text) is not None
 
 
 def supposes(text: str) -> bool:
@@ -222,8 +268,8 @@ def leans(text: str) -> bool:
 
 
 def adds_only(part: str) -> bool:
-    """Whether a part of a message only tells for what, why or when ("just for our own records")."""
-    return _ADJUNCT.match(part) is not None and not asks(part)
+    """Whether a part only tells for what, why or when ("just for our own records"), or that somebody comes or goes."""
+    return (_ADJUNCT.match(part) is not None or _SOMEBODY.match(part) is not None) and not asks(part)
 
 
 def hangs(part: str) -> bool:

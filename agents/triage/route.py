@@ -10,6 +10,7 @@ from agents.triage.phrasing import (
     announces_several,
     asks,
     asks_how_it_is,
+    asks_terms,
     halves_of,
     hangs,
     lacks_subject,
@@ -168,7 +169,11 @@ def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = Fal
     if not found and intent in topics.served - topics.small_talk and _confirmed_by_a_part(guess, parts):
         found = ((intent, guess.text),)
     acting = topics.acting & ({name for name, _ in found} or {intent})
-    if topics.answering and acting and (supposes(guess.text) or (found and asks_how_it_is(guess.text))):
+    if (
+        topics.answering
+        and acting
+        and (supposes(guess.text) or (found and (asks_how_it_is(guess.text) or asks_terms(guess.text))))
+    ):
         return Route("start", ((topics.answering, guess.text),))
     if _clear_enough(found, guess, parts, topics):
         return Route("start", found)

@@ -12,7 +12,10 @@ from agents.triage.reading import core_of
 _LOOSELY = (
     r"(?:(?:a|an|some|any|another|one|small|little|big|quick|short|bit|bit of|slight|urgent|general|the same|new)\s+)*"
 )
-_TROUBLE = r"(?:problems?|issues?|questions?|trouble|troubles|difficult(?:y|ies)|quer(?:y|ies)|concerns?|enquir(?:y|ies))"
+_TROUBLE = (
+    r"(?:problems?|issues?|questions?|trouble|troubles|difficult(?:y|ies)|quer(?:y|ies)|concerns?|"
+    r"enquir(?:y|ies)|bother|hassle)"
+)
 _SOMEBODY_HAS = (
     r"(?:(?:there(?:'s| is| are| seems? to be)|we|we've|i|i've|you|they|(?:some|one) of (?:us|our \w+))\s+)?"
     r"(?:(?:just|still|now|do|am|are|'ve)\s+)*(?:(?:have|has|having|got|had|see|seeing|experiencing)\s+)*"
@@ -24,7 +27,8 @@ _FRAMES = tuple(
     re.compile(rf"(?:so|ok|well|yes)?[\s,]*(?:{frame})(?:\s+(?:again|here|today|now|at the moment))?", re.IGNORECASE)
     for frame in (
         rf"{_SOMEBODY_HAS}{_LOOSELY}{_TROUBLE}\s+{_ABOUT}\s+{_WHAT}",
-        rf"(?:there(?:'s| is)\s+)?(?:something|sth)(?:'s| is| seems| looks)?\s+(?:to be\s+)?{_WRONG}\s+{_ABOUT}\s+{_WHAT}",
+        rf"(?:there(?:'s| is)\s+)?(?:something|sth)(?:'s| is| seems| looks)?\s+(?:to be\s+)?{_WRONG}"
+        rf"\s+{_ABOUT}\s+{_WHAT}",
         rf"(?:(?:we|i)\s+)?(?:need|could use|want|would like)?\s*(?:some|your)?\s*help\s+{_ABOUT}\s+{_WHAT}",
         rf"(?:can|could) (?:you|someone|anyone|somebody) help (?:me|us)?\s*{_ABOUT}\s+{_WHAT}",
         rf"(?:(?:it's|it is|this is|i'm writing|i am writing|i write|we write|i'm calling)\s+)?"
@@ -33,7 +37,13 @@ _FRAMES = tuple(
         rf"{_WHAT}\s+(?:still\s+)?(?:has|have|is having|are having|has got|have got)\s+{_LOOSELY}{_TROUBLE}",
     )
 )
-_OF_NO_SUBJECT = frozenset("our my the a an one of some this that your last latest these those few couple two its all".split())
+_OF_NO_SUBJECT = frozenset(
+    "our my the a an one of some this that your last latest these those few couple two its all".split()
+)
+_OF_OURS = re.compile(
+    r" (?:(?:that )?(?:you|we|i|us) (?:have |'ve )?\w+|on (?:file|record)|of (?:ours|mine|our account))$"
+)
+"""What says no more than whose it is ("the card that you charge")."""
 _ASKED_TO_HELP = re.compile(
     r"[\s,.!?-]*(?:(?:please|pls|plz|help|can|could|would|you|someone|anybody|anyone|somebody|assist|look|into|it|check|me|us|"
     r"have|a|at|this|that|urgently|asap|thanks|thank)\b[\s,.!?-]*)*$",
@@ -60,6 +70,6 @@ def only_subject(text: str, subjects: Mapping[str, tuple[str, ...]]) -> tuple[st
 
 def _named(what: str, subjects: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """The intents for a noun with its articles, in the singular or the plural."""
-    words = [word for word in what.lower().split() if word not in _OF_NO_SUBJECT]
+    words = [word for word in _OF_OURS.sub("", what.lower()).split() if word not in _OF_NO_SUBJECT]
     noun = " ".join(words)
     return subjects.get(noun) or subjects.get(noun.removesuffix("s")) or ()
