@@ -80,7 +80,9 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
         unclear = answer is None and turn.frame.active is None and _answered(turn) and not _says_what(reading, turn)
-        asked = turn.frame.active is not None and turn.frame.active.waiting_for is not None
+        asked = bool(turn.frame.clarifying) or (
+            turn.frame.active is not None and turn.frame.active.waiting_for is not None
+        )
         if answer in ("no", "other") or unclear or (asked and not _answers_question(turn)):
             await turn.kind_of_answer()
         names = _trigger_names(turn, guess, part_guesses)
@@ -209,7 +211,9 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
         and (leans_to_yes(turn.text) or _about_the_offer(turn) or asks_price(turn.text, _not_agreed_to(turn)))
     ):
         return Route("continue")  # a yes with a condition is about the offer
-    if frame.clarifying and len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE:
+    if frame.clarifying and (
+        turn.answers.puts_off(turn.text) or (len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE)
+    ):
         return Route("continue")
     if (
         frame.failed_turns

@@ -96,6 +96,8 @@ class ProcedureRun(Steps):
             raise Stop(Speech(self._system("system_nothing_open"), "question"))
         if frame.active is None and (undoes(brief.text) or undoes_change(brief.text)):
             self._undo()
+        if frame.clarifying and brief.route.kind != "start" and brief.answers.puts_off(brief.text):
+            raise Stop(Speech(self._system("system_take_time"), "question"))
         if frame.clarifying and brief.route.kind != "start":
             chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
             named = frame.clarifying
