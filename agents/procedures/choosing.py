@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from agents.consent import read_answer
+from agents.consent import leans_to_yes, read_answer
 from agents.frame import Frame
 from agents.procedures.procedure import ProcedureLibrary
 
@@ -15,6 +15,8 @@ NAMING_WORDS = 8
 _COURTESY = (
     r"(?:(?:yes|well|oh|actually|please|pls|thanks|thank you|of them|of these|of those|it'?s|i mean|i need)[\s,.!]*)*"
 )
+_TAKES_BACK = re.compile(r"\?|\b(?:but|no|not|wait|instead|rather|actually|later)\b|n't\b")
+"""Words by which a yes may mean another matter after all."""
 _ALL_OF_THEM = {
     count: re.compile(rf"{_COURTESY}(?:all|{said})[\s,.!]*{_COURTESY}")
     for count, said in (
@@ -30,6 +32,8 @@ def chosen_of(intents: Sequence[str], text: str, library: ProcedureLibrary) -> l
     low = text.lower()
     if len(intents) == 1 and (answer := read_answer(low, "")) != "other":
         return list(intents) if answer == "yes" else []
+    if len(intents) == 1 and leans_to_yes(low) and _TAKES_BACK.search(low) is None:
+        return list(intents)  # "yes, that cache only": what is limited is not which matter it is
     if len(intents) in _ALL_OF_THEM and _ALL_OF_THEM[len(intents)].fullmatch(low.strip(" .!,")):
         return list(intents)
     for position, intent in enumerate(intents):

@@ -160,6 +160,7 @@ MOST_JOINTS = 60
 _PROPOSES = re.compile(
     r"(?:^|[.!?,;\n])\W*(?:(?:ah|oh|ok|okay|well|so|and|but|hm+|then|right)\W+)*(?:what|how) about "
     r"(?:the |our |just |only )?[\w'-]+(?: \w+){0,2}\W*$|"
+    r"^\W*(?:(?:no|sorry|ah|oh|wait)\W+)*not [\w'-]+\s*[,.;!]|"
     r"(?:^|[.!?\n])\W*(?:(?:ok|okay|well|so|and|but|right|ah|oh)\W+)*then (?:just |only |please |take |do )*"
     r"(?:those|these|the) (?:two|three|four|five|six|ones?|\d{1,2})\b",
     re.IGNORECASE,
