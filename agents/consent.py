@@ -75,6 +75,8 @@ _NO_REFUSAL = re.compile(
     r"\bno (?:more )?(?:\w+ )?(?:bills?|invoices?|payments?|charges?|fees?|debits?)\b|"
     # what is only ruled out beside the offer: "no no, nothing else, only the card"
     r"\b(?:no,? ?)+(?:that'?s all|nothing else|nothing more),?\s+(?=only\b|just\b)|"
+    # what the writer fears
+    r"\b(?:i|we) (?:really |just )?(?:don'?t|do not|dont) want (?:it|that|this|them|any\w+|every\w+|the \w+) to\b|"
     # what tells how things are
     r"\b(?:i|we|you|they|he|she|it) (?:really |still )?(?:don'?t|do not|dont) (?:owe|know|see|use|understand|remember|"
     r"have|get|recall|mind|work|pay)\b",

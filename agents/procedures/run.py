@@ -42,7 +42,7 @@ from agents.procedures.steps import (
     TopicChange,
 )
 from agents.triage.courtesy import only_agrees, settles
-from agents.triage.phrasing import asks, asks_how_to, leans
+from agents.triage.phrasing import asks, asks_how_to, leans, orders
 
 MOST_NAMED = 3
 """So many matters at most are named to a customer who is asked which one they mean."""
@@ -300,7 +300,8 @@ class ProcedureRun(Steps):
         answering = self.library.topics.answering
         answered = bool(answering) and "?" in self.brief.text and self.brief.relevance >= RELEVANT
         last = self._procedure(self.frame.last).intent if self.frame.last is not None else ""
-        follows_up = answered and last and leans(self.brief.text) and not requests(self.brief.text)
+        follows_up = answered and last and leans(self.brief.text)
+        follows_up = follows_up and not requests(self.brief.text) and not orders(self.brief.text)
         clear = max((p for _, p in self.brief.ranking), default=0.0) >= SURE
         how_to = bool(answering) and not clear and asks_how_to(self.brief.text)
         how_to = how_to and self.brief.relevance >= RELEVANT_IF_ASKED

@@ -227,8 +227,26 @@ def refers_back(slot: Slot, text: str) -> bool:
     nouns = _RECORDS.get(slot.type)
     if nouns is None:
         return False
+    if slot.type == "user" and re.search(r"\b(?:him|her|his|he|she)\b", text, re.IGNORECASE):
+        return True
     pointed = re.search(rf"\b(?:that|this|the same|said|the other) (?:{nouns})\b", text, re.IGNORECASE)
     return pointed is not None or leans(text)
+
+
+_ME = r"(?:me|mine|myself|my own|i)"
+
+
+def says_me(text: str) -> bool:
+    """Whether an answer is that its writer is meant, and nothing else."""
+    return (
+        re.fullmatch(rf"\W*(?:(?:it'?s|that'?s|for|just|only|yes|please)\W+)*{_ME}\W*(?:please\W*)?", text, re.I)
+        is not None
+    )
+
+
+def says_not_me(text: str) -> bool:
+    """Whether an answer says that its writer is not meant ("not me, the other one")."""
+    return re.match(rf"\W*(?:(?:no|it'?s|that'?s)\W+)*not (?:for )?{_ME}\b", text, re.I) is not None
 
 
 def named_in(slot: Slot, text: str, candidates: Sequence[dict[str, Any]]) -> list[Any]:
@@ -376,6 +394,7 @@ _KEPT = re.compile(
     r"\b(?:everything else|everything|(?:all )?the (?:rest|others?)|all others?)\b[^.,;!?]{0,25}"
     r"\b(?:stays?|remains?|(?:be|is|are) kept|as (?:it|they) (?:is|are))\b|"
     r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b|"
+    r"\b(?:leave|keep) (?:him|her|them|it|us|me) (?:as |an? |on |at |the )[\w ]{2,20}|"
     r"\b(?:everything|all) (?:that )?(?:i|we|he|she|they|you) (?:\w+ )?(?:need|needed|want|wanted|had|have)\b"
 )
 """What shall stay as it is, or what somebody has: nothing is asked of that."""
@@ -435,6 +454,8 @@ def _candidate(
         if current is not None and _confirmed(current, slot, fitting, candidates, low):
             return None
         called = [item for item in candidates if _is_called(item, low)]
+        if slot.type == "resource" and len(called) == 1 and _apart(called[0], fitting, text):
+            fitting = called  # the other is only spoken of in another sentence, and not by its name
         if len(called) > 1 and all(item in called for item in fitting):
             fitting = called  # several by their own names: that one of them is named twice over makes it no likelier
         if current is not None and len(fitting) > 1:  # who corrects names what was wrong beside what is right
@@ -500,6 +521,15 @@ def _confirmed(
     beside = any(identity(slot, item) != current for item in fitting)
     return beside and any(
         re.search(rf"{_ORDERED} (?:the |only |just )?{re.escape(name)}(?![\w-]){_TURNS}", low) for name in names
+    )
+
+
+def _apart(item: dict[str, Any], fitting: Sequence[dict[str, Any]], text: str) -> bool:
+    """Whether a text names a record in a sentence that speaks of none of the others that fit."""
+    own = [s for s in map(_plain, re.split(r"(?<=[.!?;])\s+|\n+", text)) if _is_called(item, s)]
+    others = {_plain(str(other.get("kind") or "")) for other in fitting if other is not item} - {""}
+    return (
+        item in fitting and bool(own) and not any(re.search(rf"\b{re.escape(o)}s?\b", s) for s in own for o in others)
     )
 
 

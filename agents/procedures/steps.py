@@ -29,6 +29,8 @@ from agents.procedures.slots import (
     in_all,
     named_in,
     refers_back,
+    says_me,
+    says_not_me,
 )
 
 MAX_ASKED = 2
@@ -236,6 +238,7 @@ class Steps:
             if answering and (listed := _listed(slot, active.listed, candidates)):
                 among = find(slot, text, listed, asked=True, today=self.today)
                 found = found or (among if isinstance(among, Found) else None)
+                found = found or self._me_or_not(slot, text, listed)
                 several = several or (among if isinstance(among, Several) else None)
             found = found or find(slot, text, candidates, asked=answering, today=self.today)
             if (
@@ -290,6 +293,17 @@ class Steps:
             if answering and self._says_more(active, slot):
                 active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
             self._ask(active, slot, options, missing)
+
+    def _me_or_not(self, slot: Slot, text: str, listed: Sequence[dict[str, Any]]) -> Found | None:
+        """Of the users that were listed, who writes ("me"), or the only other one ("not me, the other one")."""
+        mine = str(self.brief.customer.get("contact_email", "")).lower()
+        me = [item for item in listed if mine and str(item.get("email", "")).lower() == mine]
+        if slot.type != "user" or len(me) != 1:
+            return None
+        if says_not_me(text):
+            others = [item for item in listed if item not in me]
+            return Found(identity(slot, others[0])) if len(others) == 1 else None
+        return Found(identity(slot, me[0])) if says_me(text) else None
 
     def _spoken_of(self, slot: Slot, texts: Sequence[str], candidates: Sequence[dict[str, Any]] | None) -> Any:
         """The one record that was spoken of last, where the customer says "that invoice", or "it"; else None."""

@@ -104,7 +104,8 @@ _THANKS_AT_THE_END = re.compile(
 _SETTLED = re.compile(
     r"\b(?:my (?:mistake|bad|fault)|(?:sorry|perd[oó]n|apologies|pardon|excuse me) for the (?:noise|fuss|trouble|"
     r"bother)|"
-    r"nobody owes (?:any|no)?thing|all'?s well|all (?:is )?(?:good|well|fine|clear|sorted)|"
+    r"nobody owes (?:any|no)?thing|all'?s well|(?:it|that)(?:'s| is) settled(?: then)?|that settles (?:it|that)|"
+    r"all (?:is )?(?:good|well|fine|clear|sorted)|"
     r"(?:as|how) (?:it|they|we) (?:is|are)|found it|only curio\w+|just curio\w+|saved (?:me|us|my)|"
     r"you'?re (?:a|the) \w+|nothing (?:needs|has) to|nothing (?:is )?wrong|"
     r"(?:only|just) need(?:ed)? (?:it|this|that|the \w+) for|"

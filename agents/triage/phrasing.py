@@ -180,14 +180,16 @@ def asks_how_it_is(text: str) -> bool:
 
 _TERMS = re.compile(
     r"(?:^|[.!?;,\n])\W*(?:(?:and|so|or|but|then)\W+)*do you (?:also |even |perhaps )*"
-    r"(?:take|accept|support|allow|work with|deal with)\b[^.!?\n]*\?\W*$",
+    r"(?:take|accept|support|allow|work with|deal with)\b[^.!?\n]*\?|"
+    r"\b(?:can|could) (?:we|i|one) (?:also )?pay (?:you )?(?:by|with|via|through) "
+    r"(?![^.!?\n]*\b(?:another|other|different|new|card)\b)[^.!?\n]*\?",
     re.IGNORECASE,
 )
-"""A question what the company takes or allows, as the last words."""
+"""A question what the company takes or allows."""
 
 
 def asks_terms(text: str) -> bool:
-    """Whether a message ends in the question what the company takes or allows ("do you accept bank transfers?")."""
+    """Whether a message asks what the company takes or allows ("do you accept bank transfers?")."""
     return _TERMS.search(text.replace("’", "'")) is not None
 
 
@@ -266,6 +268,18 @@ def asks(text: str) -> bool:
 def leans(text: str) -> bool:
     """Whether a text has a word that stands for what was said before."""
     return _LEANS.search(text) is not None
+
+
+_BEGS = re.compile(
+    r"\b(?:can|could|would|will) you (?:please |also |maybe |just )*(?:send|give|add|remove|cancel|make|put|reset|"
+    r"delete|change|set|move|refund|create|unlock|restore|prepare|get|return)\b",
+    re.IGNORECASE,
+)
+
+
+def orders(text: str) -> bool:
+    """Whether a text wants something done ("could you send me that one"), and does not only ask how things are."""
+    return _ORDERS.search(text) is not None or _BEGS.search(text) is not None
 
 
 def adds_only(part: str) -> bool:

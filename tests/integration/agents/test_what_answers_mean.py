@@ -126,3 +126,45 @@ async def test_what_was_arranged_before_is_undone_by_a_person(runtime: Runtime) 
     assert ended["disposition"] == "escalated"
     (handoff,) = (await talk.record())["handoffs"]
     assert handoff["queue"] == "billing"
+
+
+@pytest.mark.parametrize(("answer", "who"), [("not me, the other one", "Alex Rivera"), ("me", "Alex Morgan")])
+async def test_who_writes_may_mean_themselves_or_not(runtime: Runtime, answer: str, who: str) -> None:
+    talk = Talk(runtime, "cus_022")
+    asked = await talk.say("Alex needs a new password, can you send a link?")
+    assert "1. Alex Morgan" in asked["reply"] and "2. Alex Rivera" in asked["reply"]
+    assert who in (await talk.say(answer))["offers"][0]["text"]
+
+
+async def test_a_question_with_a_fear_in_it_declines_nothing(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_048")
+    await talk.say("I would like an export of everything you store for us.")
+    asked = await talk.say("Who gets the link, is that me? I don't want it to land with half the company.")
+    assert asked["disposition"] == "awaiting_customer" and len(asked["offers"]) == 1
+    await talk.say("Good. Then yes, go ahead.")
+    assert [tool for tool, _ in await effects_of(talk)] == ["documents.request_export"]
+
+
+async def test_leave_him_as_he_is_offers_no_role(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_056")
+    await talk.say("Felix Moss ought to see our invoices. Give him the billing role, would you?")
+    left = await talk.say("Then no. Leave him a member.")
+    assert left["disposition"] == "resolved" and left["offers"] == [], left["reply"]
+
+
+@pytest.mark.parametrize("question", ["are you a bot?", "who are you", "what can you do for me?"])
+async def test_the_assistant_says_what_it_is(runtime: Runtime, question: str) -> None:
+    told = await Talk(runtime, "cus_001").say(question)
+    assert told["disposition"] == "resolved" and told["reply"].startswith("I am the automated assistant of")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Our bookkeeper would prefer SEPA direct debit instead of the credit card. Do you take that?",
+        "can we pay by paypal or do you do sepa? we don't really have a company card",
+    ],
+)
+async def test_what_the_company_takes_is_answered_and_no_card_link_offered(runtime: Runtime, question: str) -> None:
+    told = await Talk(runtime, "cus_002").say(question)
+    assert told["disposition"] == "resolved" and "SEPA" in told["reply"] and told["offers"] == []
