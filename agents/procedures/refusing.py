@@ -7,9 +7,10 @@ from agents.brief import Brief
 from agents.consent import leans_to_yes, orders_it, requests, turns_down
 from agents.frame import ActiveProcedure
 from agents.procedures.asides import without_negated
+from agents.procedures.candidates import Found
 from agents.procedures.dates import MONTH
 from agents.procedures.procedure import Procedure
-from agents.procedures.slots import Found, agrees_by_choice, candidates_of, find, revisions
+from agents.procedures.slots import agrees_by_choice, candidates_of, find, revisions
 from agents.triage.answers import AGREES
 
 NAMED_AGAIN = ("choice", "user", "invoice", "resource")

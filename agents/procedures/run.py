@@ -21,13 +21,14 @@ from agents.consent import (
     undoes_change,
 )
 from agents.frame import ActiveProcedure
+from agents.procedures.candidates import Several, all_named
 from agents.procedures.choosing import only_chooses, topics_meant
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Step
 from agents.procedures.quote import quote
 from agents.procedures.refusing import only_turned_round, refuses
 from agents.procedures.replies import TemplateProblem
-from agents.procedures.slots import Several, all_named, candidates_of, find, in_all, revisions
+from agents.procedures.slots import candidates_of, find, in_all, revisions
 from agents.procedures.steps import (
     MAX_ASKED,
     MOST_EACH,

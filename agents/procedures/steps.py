@@ -11,27 +11,23 @@ from typing import Any, Literal
 
 from agents.brief import Brief
 from agents.frame import ActiveProcedure, Frame
+from agents.procedures.candidates import (
+    Found,
+    Several,
+    all_named,
+    identity,
+    named_in,
+    refers_back,
+    says_me,
+    says_not_me,
+)
 from agents.procedures.counts import change_in
 from agents.procedures.expressions import Expression
 from agents.procedures.missing import not_there
 from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import Templates
-from agents.procedures.slots import (
-    Found,
-    Several,
-    all_named,
-    by_total,
-    candidates_of,
-    clause_about,
-    find,
-    identity,
-    in_all,
-    named_in,
-    refers_back,
-    says_me,
-    says_not_me,
-)
+from agents.procedures.slots import by_total, candidates_of, clause_about, find, in_all
 
 MAX_ASKED = 2
 MAX_ANSWERS = 4

@@ -9,17 +9,10 @@ from hypothesis import strategies as st
 
 from agents.frame import ActiveProcedure
 from agents.procedures.asides import without_negated, without_signature
+from agents.procedures.candidates import Found, Several, all_named
 from agents.procedures.dates import months_in
 from agents.procedures.procedure import Procedure, Slot
-from agents.procedures.slots import (
-    Found,
-    Several,
-    all_named,
-    answers,
-    clause_about,
-    find,
-    revisions,
-)
+from agents.procedures.slots import answers, clause_about, find, revisions
 
 TODAY = date(2026, 11, 23)
 INVOICES = [

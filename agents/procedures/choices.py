@@ -1,0 +1,84 @@
+"""Which of a slot's choices a text wishes for, and which it only speaks of."""
+
+import re
+from functools import lru_cache
+
+from agents.procedures.candidates import Found, plain
+from agents.procedures.procedure import Slot
+from tools.provenance import NUMBER_WORDS
+
+NUMBER = rf"(?:\d{{1,4}}|{'|'.join(word for word in NUMBER_WORDS if word not in ('a', 'an', 'another', 'zero'))})"
+
+
+def choice_wished(slot: Slot, text: str) -> Found | None:
+    """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
+    another ("a cache to take load off the server"), else the longest phrase.
+    """
+    low = _NOT_THAT.sub(" ", _KEPT.sub(" ", _SETTLED.sub(" ", plain(text))))
+    wished = _UNWANTED.sub(" ", low)
+    return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
+
+
+def _choice_in(slot: Slot, low: str) -> Found | None:
+    reasons = [(reason.start(), reason.end()) for reason in _REASON.finditer(low)]
+    hits = [
+        (
+            not any(begin < hit.start() < end for begin, end in reasons),
+            _LEADS.search(low[: hit.start()]) is not None,
+            len(said),
+            value,
+        )
+        for value, phrases in slot.choices.items()
+        for said in map(plain, phrases)
+        for hit in _said(said).finditer(low)
+        if said.startswith(("not ", "no ")) or _RULES_OUT.search(low[: hit.start()]) is None
+    ]
+    return Found(max(hits)[3]) if hits else None
+
+
+_RULES_OUT = re.compile(r"\b(?:not|nor|instead of|rather than) (?:the |an? |our |that |this )?$")
+"""What stands before a choice that is ruled out."""
+_LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")
+
+
+@lru_cache(maxsize=4096)
+def _said(phrase: str) -> re.Pattern[str]:
+    """The pattern of a choice's phrase; "{n}" in it stands for a number."""
+    return re.compile(rf"(?<!\w){re.escape(phrase).replace(re.escape('{n}'), NUMBER)}(?!\w)")
+
+
+_REASON = re.compile(
+    r"\b(?:because|since|so that|in order to|instead of|in front of|next to|same (?:\w+ )?as|"
+    r"for (?:our|my|the|his|her|their)|"
+    r"to (?:take|keep|store|hold|serve|speed|relieve|offload|replace|put behind|put in front of))\b[^.,;!?\n]*"
+)
+"""What tells what something is for, why, or what it is like, not what it is."""
+
+
+_SETTLED = re.compile(
+    r"\b(?:all|every|each)\b(?: (?!that\b|which\b)[\w'-]+){1,4}? (?:is|are|was|were|has been|have been|got) (?:\w+ )?"
+    r"(?:paid|settled|cleared|covered)\b|"
+    r"\b(?:paid|settled|cleared|covered|pay|settle) (?:you )?(?:for )?(?:all|every|each)\b(?: of)?(?: [\w'-]+){1,2}"
+)
+"""What is paid already: nobody asks for that ("all bills are settled, please start us again")."""
+_KEPT = re.compile(
+    r"\b(?:everything else|everything|(?:all )?the (?:rest|others?)|all others?)\b[^.,;!?]{0,25}"
+    r"\b(?:stays?|remains?|(?:be|is|are) kept|as (?:it|they) (?:is|are))\b|"
+    r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b|"
+    r"\b(?:leave|keep) (?:him|her|them|it|us|me) (?:as |an? |on |at |the )[\w ]{2,20}|"
+    r"\b(?:everything|all) (?:that )?(?:i|we|he|she|they|you) (?:\w+ )?(?:need|needed|want|wanted|had|have)\b"
+)
+"""What shall stay as it is, or what somebody has: nothing is asked of that."""
+_NOT_THAT = re.compile(
+    r"[^.!?;\n]*\bnot (?:that|this|those|these)(?: ones?)?\b(?=\s*(?:[.,!?;]|$|please\b|pls\b))[^.!?;\n]*"
+)
+"""What a customer speaks of to say that it is not meant ("the overview we have, so not that one")."""
+_UNWANTED = re.compile(
+    r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor|won't|wouldn't|will not|would not) "
+    r"(?:be )?(?:wants?|wish|wishes|needs?|like|have|wanting|needing|requiring)\b"
+    r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
+    r" [\w'-]+(?: (?:rights|role|access))?|"
+    r"\b[\w-]+(?:'s| is| was| would be)? (?:far |much |way )?(?:too (?:little|much|low|high|small|big|weak|dear|"
+    r"expensive)|not enough|wishful thinking)\b"
+)
+"""What is not wanted: "I don't want to be the administrator"."""
