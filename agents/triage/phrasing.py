@@ -42,8 +42,8 @@ _BUSY = re.compile(
 )
 """What the writer is at while they write."""
 _RULED_OUT = re.compile(
-    r"(?:^|[,;.!?\n(]|\b(?:so|because)\b)[^\w\n]*"
-    r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W+)*(?:"
+    r"(?:^|[,;.!?\n(]|\b(?:so|because)\b)[^\w\n]{0,12}"
+    r"(?:(?:and|but|so|please|pls|hold on|wait|no|ok|okay|actually|then|there(?:'s| is))\W{1,8})*(?:"
     r"leave (?:the|our|my) \w+(?: (?:then|for now|out|alone|be|as it is))+(?=\s*(?:[.,;!?\n]|$))|"
     r"no need (?:to (?!pay|keep)|for (?!(?:her|his|their|that|those|it|them)\b))|"
     r"(?:an?|the|no) (?:bigger|smaller|larger|higher|lower|dearer|other|new) \w+ "
@@ -158,10 +158,10 @@ MOST_JOINTS = 60
 
 
 _PROPOSES = re.compile(
-    r"(?:^|[.!?,;\n])\W*(?:(?:ah|oh|ok|okay|well|so|and|but|hm+|then|right)\W+)*(?:what|how) about "
+    r"(?:^|[.!?,;\n])\W{0,8}(?:(?:ah|oh|ok|okay|well|so|and|but|hm+|then|right)\W{1,8})*(?:what|how) about "
     r"(?:the |our |just |only )?[\w'-]+(?: \w+){0,2}\W*$|"
-    r"^\W*(?:(?:no|sorry|ah|oh|wait)\W+)*not [\w'-]+\s*[,.;!]|"
-    r"(?:^|[.!?\n])\W*(?:(?:ok|okay|well|so|and|but|right|ah|oh)\W+)*then (?:just |only |please |take |do )*"
+    r"^\W{0,8}(?:(?:no|sorry|ah|oh|wait)\W{1,8})*not [\w'-]+\s*[,.;!]|"
+    r"(?:^|[.!?\n])\W{0,8}(?:(?:ok|okay|well|so|and|but|right|ah|oh)\W{1,8})*then (?:just |only |please |take |do )*"
     r"(?:those|these|the) (?:two|three|four|five|six|ones?|\d{1,2})\b",
     re.IGNORECASE,
 )
@@ -179,7 +179,7 @@ def asks_how_it_is(text: str) -> bool:
 
 
 _TERMS = re.compile(
-    r"(?:^|[.!?;,\n])\W*(?:(?:and|so|or|but|then)\W+)*do you (?:also |even |perhaps )*"
+    r"(?:^|[.!?;,\n])\W{0,8}(?:(?:and|so|or|but|then)\W{1,8})*do you (?:also |even |perhaps )*"
     r"(?:take|accept|support|allow|work with|deal with)\b[^.!?\n]*\?|"
     r"\b(?:can|could) (?:we|i|one) (?:also )?pay (?:you )?(?:by|with|via|through) "
     r"(?![^.!?\n]*\b(?:another|other|different|new|card)\b)[^.!?\n]*\?",

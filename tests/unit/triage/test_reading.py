@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.triage.phrasing import asks_how_to, asks_terms, proposes_another, without_ruled_out
 from agents.triage.reading import core_of, directed, sentences_of
 
 MAIL = (
@@ -59,6 +60,14 @@ def test_a_long_message_is_read_by_sentence_too() -> None:
 @given(st.text(alphabet="hi thanks,.!?\n best regards dear 12>-", max_size=400))
 def test_something_is_always_left_to_read(message: str) -> None:
     assert bool(core_of(message)) == bool(message.strip(" \n,"))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("repeated", [".", "oh, ", "then just ", "no ", " ", "what about the "])
+def test_what_says_nothing_for_thousands_of_characters_is_read_quickly(repeated: str) -> None:
+    message = (repeated * 8000)[:8000]
+    assert without_ruled_out(message) and not asks_terms(message) and not asks_how_to(message)
+    assert proposes_another(message) is False
 
 
 @pytest.mark.timeout(10)
