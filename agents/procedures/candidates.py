@@ -88,10 +88,10 @@ def _listed(names: set[str], low: str) -> bool:
 
 
 _RECORDS = {
-    "invoice": "invoice|bill|receipt|payment|charge|one",
-    "payment": "payment|charge|one",
-    "user": "user|person|colleague|one",
-    "resource": "database|bucket|cache|queue|cluster|gateway|server|resource|one",
+    "invoice": "invoice|bill|receipt|payment|charge",
+    "payment": "payment|charge",
+    "user": "user|person|colleague",
+    "resource": "database|bucket|cache|queue|cluster|gateway|server|resource",
 }
 """What customers call a record of a type when they mean one that was spoken of."""
 
@@ -103,8 +103,9 @@ def refers_back(slot: Slot, text: str) -> bool:
         return False
     if slot.type == "user" and re.search(r"\b(?:him|her|his|he|she)\b", text, re.IGNORECASE):
         return True
-    pointed = re.search(rf"\b(?:that|this|the same|said|the other) (?:{nouns})\b", text, re.IGNORECASE)
-    return pointed is not None or leans(text)
+    pointed = re.search(rf"\b(?:that|this|the same|said|the other) (?:{nouns}|one)\b", text, re.IGNORECASE)
+    named = re.search(rf"\b(?:{nouns})s?\b", text, re.IGNORECASE)  # "an invoice, it's for our books" means any
+    return pointed is not None or (named is None and leans(text))
 
 
 _ME = r"(?:me|mine|myself|my own|i)"

@@ -73,7 +73,8 @@ class ProcedureRun(Steps):
     def _understand(self) -> None:
         frame, brief = self.frame, self.brief
         invited, frame.invited = frame.invited, None
-        if frame.active is not None and names_as_not_meant(brief.text, self._procedure(frame.active).subjects):
+        agreed = brief.offer_answer == "yes"  # then it has been done, and nothing may say that it was left
+        if frame.active is not None and not agreed and self._not_meant(frame.active):
             self._start_without(frame.active)
             return
         if brief.offer_answer is not None and frame.active is not None:
@@ -143,6 +144,10 @@ class ProcedureRun(Steps):
         dropped = self.frame.stack.pop()
         dropped.offering, dropped.declined = False, True
         self._settle(dropped)
+
+    def _not_meant(self, active: ActiveProcedure) -> bool:
+        """Whether the message says of the matter under way that it is not the one meant."""
+        return names_as_not_meant(self.brief.text, self._procedure(active).subjects)
 
     def _start_without(self, active: ActiveProcedure) -> None:
         """Leave a matter that is not the one meant ("no, not the subscription"), and take up what else is asked for."""
@@ -306,9 +311,8 @@ class ProcedureRun(Steps):
         clear = max((p for _, p in self.brief.ranking), default=0.0) >= SURE
         how_to = bool(answering) and not clear and asks_how_to(self.brief.text)
         how_to = how_to and self.brief.relevance >= RELEVANT_IF_ASKED
-        if (
-            follows_up or how_to or (set(intents) <= {answering} and (answered or last == answering))
-        ):  # it can be nothing else
+        nothing_else = set(intents) <= {answering} and (answered or last == answering)
+        if follows_up or how_to or nothing_else:
             self._start(((answering, self.brief.text),))
             return
         if answered and len(intents) < MOST_NAMED:

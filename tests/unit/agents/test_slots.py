@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.frame import ActiveProcedure
 from agents.procedures.asides import without_negated, without_signature
-from agents.procedures.candidates import Found, Several, all_named
+from agents.procedures.candidates import Found, Several, all_named, refers_back
 from agents.procedures.dates import months_in
 from agents.procedures.procedure import Procedure, Slot
 from agents.procedures.slots import answers, clause_about, find, revisions
@@ -579,3 +579,17 @@ def test_what_somebody_has_everything_of_is_not_all_that_there_is() -> None:
     found = find(extent, "We've got everything we need out of it, so delete it", None, asked=False, today=TODAY)
     assert found is None
     assert find(extent, "delete everything", None, asked=False, today=TODAY) == Found("the_lot")
+
+
+@pytest.mark.parametrize(
+    ("text", "back"),
+    [
+        ("can I get that invoice again", True),
+        ("please refund what is left of it", True),
+        ("send me that one too", True),
+        ("send me an invoice please, it's for our books", False),
+        ("which invoices are open", False),
+    ],
+)
+def test_what_refers_to_an_invoice_that_was_spoken_of(text: str, back: bool) -> None:
+    assert refers_back(slot("invoice"), text) is back
