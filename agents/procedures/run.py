@@ -157,8 +157,11 @@ class ProcedureRun(Steps):
         self._consumed = True
         if self.brief.route.kind == "start" and others:
             self._start(others)
-        elif self.frame.active is None:
-            raise Stop(Speech(self._system("system_dropped"), "reply"))
+            return
+        self.spoken.append(self._system("system_dropped"))
+        if self.frame.active is None and not self.frame.pending:
+            raise Stop(Speech(self._text(), "reply"))
+        self._next_matter()
 
     def _was_declined(self, route: Route) -> bool:
         """Whether a message says once more that what was spoken of shall not be, and names nothing else for it."""

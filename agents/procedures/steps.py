@@ -266,11 +266,12 @@ class Steps:
             raise TopicChange
         if answering and self.brief.answers.puts_off(self.brief.text):
             raise Stop(Speech(self._system("system_take_time"), "question"))
-        if not answering and several is None and (spoken_of := self._spoken_of(slot, texts, candidates)) is not None:
-            self._take(active, slot, spoken_of)
-            return
         options = several.candidates if several else candidates
         missing = self._not_there(slot, texts, candidates or [], asked=answering)
+        named = answering or several is not None or missing
+        if not named and (spoken_of := self._spoken_of(slot, texts, candidates)) is not None:
+            self._take(active, slot, spoken_of)
+            return
         if answering and several is None and slot.unanswered is not None:
             self._take(active, slot, slot.unanswered.evaluate(self._names(active)))
         elif (
@@ -305,7 +306,7 @@ class Steps:
 
     def _spoken_of(self, slot: Slot, texts: Sequence[str], candidates: Sequence[dict[str, Any]] | None) -> Any:
         """The one record that was spoken of last, where the customer says "that invoice", or "it"; else None."""
-        if slot.optional or not candidates or not any(refers_back(slot, text) for text in texts):
+        if slot.optional or not candidates or len(candidates) < 2 or not any(refers_back(slot, t) for t in texts):
             return None
         for reply in self.brief.said:
             if named := named_in(slot, reply, candidates):

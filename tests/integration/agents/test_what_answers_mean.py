@@ -168,3 +168,20 @@ async def test_the_assistant_says_what_it_is(runtime: Runtime, question: str) ->
 async def test_what_the_company_takes_is_answered_and_no_card_link_offered(runtime: Runtime, question: str) -> None:
     told = await Talk(runtime, "cus_002").say(question)
     assert told["disposition"] == "resolved" and "SEPA" in told["reply"] and told["offers"] == []
+
+
+async def test_an_invoice_that_is_not_there_is_not_replaced_by_the_one_spoken_of(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_001")
+    await talk.say("you took the money twice this month")
+    await talk.say("yes")
+    told = await talk.say("thanks. can you send me that invoice of March 2024 too, please?")
+    assert "no invoice of March 2024" in told["reply"], told["reply"]
+    assert [tool for tool, _ in await effects_of(talk)] == ["billing.refund"]
+
+
+async def test_what_waits_is_served_when_a_matter_is_not_the_one_meant(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    asked = await talk.say("Please send me a copy of an invoice. And remove one seat.")
+    assert "Which invoice" in asked["reply"]
+    offered = await talk.say("no no, not the invoice")
+    assert offered["offers"] and offered["offers"][0]["text"].startswith("remove 1 seat"), offered["reply"]
