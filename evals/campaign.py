@@ -6,10 +6,10 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
-from functools import lru_cache
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from app.runtime import Shared
 from app.settings import ROOT, Settings
 from evals.grading import Grade, Played, grade
 from evals.journal import Journal, journal_in
+from evals.runner import play
 from evals.tickets import Ticket
 from evals.workers import Task, Workers
 from evals.world import backends, prepared
@@ -102,13 +103,20 @@ async def _play_missing(
         on_done()
 
     stop = threading.Event()
-    workers = Workers(settings, plan.seed, plan.workers, worlds, keep, stop)
+    workers = Workers(settings, partial(_begin, seed=plan.seed), plan.workers, worlds, keep, stop)
     # Worlds of one day are founded once, then copied: a process plays them one after the other.
     by_day = sorted(missing, key=lambda task: task.ticket.opened_at.date())
     try:
         await asyncio.to_thread(workers.play, by_day)
     finally:
         stop.set()
+
+
+def _begin(shared: Shared, settings: Settings, *, seed: int) -> Callable[[Task], Awaitable[dict[str, Any]]]:
+    async def played(task: Task) -> dict[str, Any]:
+        return asdict(await play(task.ticket, shared, settings, seed=seed, repeat=task.repeat))
+
+    return played
 
 
 def _result(task: Task, record: dict[str, Any]) -> tuple[Ticket, Played, Grade]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.output import BadInput, Json, emit
-from evals.run_commands import compare_runs, import_recordings, run_tickets, summary_lines
+from evals.run_commands import WORKERS, compare_runs, import_recordings, run_tickets, summary_lines
 
 commands = typer.Typer(help="Play recorded tickets and judge the results.", no_args_is_help=True)
 commands.command("run")(run_tickets)
@@ -99,25 +99,27 @@ def calibrate_confidence(
     ],
     out: Annotated[Path, typer.Option(help="Folder for confidence.json.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that play our own tickets.")] = WORKERS,
     as_json: Json = False,
 ) -> None:
     """Learn how sure one may be: before an action, from our own tickets; of a whole conversation, from others'."""
     from evals.calibration.own import are_own
 
     if all(are_own(path) for path in recorded):
-        _calibrate_gate(recorded, out, seed, as_json)
+        _calibrate_gate(recorded, out, seed, workers, as_json)
     elif len(recorded) > 1:
         raise BadInput(f"{recorded[1]}: of recordings without `expected`, give one file")
     else:
         _calibrate_outcomes(recorded[0], out, seed, as_json)
 
 
-def _calibrate_gate(paths: list[Path], out: Path, seed: int, as_json: bool) -> None:
+def _calibrate_gate(paths: list[Path], out: Path, seed: int, workers: int, as_json: bool) -> None:
     from app.commands.output import progress
     from app.logs import configure
     from app.settings import Settings
     from evals.calibration import own
     from evals.calibration.calibrate import CannotCalibrate
+    from evals.workers import WorkersFailed
 
     configure(quiet=True)
     tickets, refused = own.read(paths)
@@ -125,9 +127,12 @@ def _calibrate_gate(paths: list[Path], out: Path, seed: int, as_json: bool) -> N
         raise BadInput(refused[0] if refused else f"{paths[0]}: holds no ticket")
     try:
         with progress("Playing tickets", own.steps_of(tickets)) as advance:
-            fitted = own.calibrate_own(tickets, Settings.read(), seed, advance)
+            fitted = own.calibrate_own(tickets, Settings.read(), seed, workers, advance)
     except CannotCalibrate as error:
         raise BadInput(f"{paths[0]}: {error}") from None
+    except WorkersFailed as error:
+        raise BadInput(str(error)) from None
+    refused += fitted.not_played
     document = {"model": own.save(fitted, out), **fitted.figures, "refused_lines": refused, "tickets": fitted.tickets}
     emit(document, as_json, "\n".join([*own.lines(fitted.figures, out), *_refused(refused)]))
 

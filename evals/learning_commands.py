@@ -38,7 +38,7 @@ def propose(
     if what == "confidence":
         if no_replay:
             raise BadInput("--no-replay: the confidence learns from nothing but recorded tickets")
-        _propose_confidence(replay or sorted(RECORDED.glob("development*.jsonl")), by, seed, as_json)
+        _propose_confidence(replay or sorted(RECORDED.glob("development*.jsonl")), by, seed, workers, as_json)
         return
     import asyncio
     from contextlib import ExitStack
@@ -71,7 +71,7 @@ def propose(
     raise typer.Exit(1 if made.figures["objections"] else 0)
 
 
-def _propose_confidence(paths: list[Path], by: str, seed: int, as_json: bool) -> None:
+def _propose_confidence(paths: list[Path], by: str, seed: int, workers: int, as_json: bool) -> None:
     import asyncio
 
     from app.commands.output import progress
@@ -80,6 +80,7 @@ def _propose_confidence(paths: list[Path], by: str, seed: int, as_json: bool) ->
     from evals.calibration import candidate, own
     from evals.calibration.calibrate import CannotCalibrate
     from evals.candidate import write_report
+    from evals.workers import WorkersFailed
 
     configure(quiet=True)
     tickets, refused = own.read(paths)
@@ -88,11 +89,17 @@ def _propose_confidence(paths: list[Path], by: str, seed: int, as_json: bool) ->
     settings = Settings.read()
     try:
         with progress("Playing tickets", own.steps_of(tickets)) as advance:
-            made = asyncio.run(candidate.propose(settings, tickets, by, seed, advance))
+            made = asyncio.run(candidate.propose(settings, tickets, by, seed, workers, advance))
     except CannotCalibrate as error:
         raise BadInput(f"{paths[0]}: {error}") from None
+    except WorkersFailed as error:
+        raise BadInput(str(error)) from None
     folder = report_folder(settings, made.version.id)
-    document = {**made.figures, "refused_lines": refused, "report": str(folder / "report.md")}
+    document = {
+        **made.figures,
+        "refused_lines": [*refused, *made.figures["not_played"]],
+        "report": str(folder / "report.md"),
+    }
     write_report(document, candidate.report_lines(document), folder)
     before, after = document["before"], document["after"]
     lines = [

@@ -8,13 +8,14 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from app.runtime import Shared
 from app.settings import Settings
 from evals.tickets import Ticket
 
@@ -41,8 +42,11 @@ class WorkersFailed(Exception):
     """No process could begin to play; the message says why."""
 
 
-OnPlayed = Callable[[Task, dict[str, Any] | None, str], None]
-"""Called with the task and what became of it (the fields of `Played`), or None and the error."""
+Begin = Callable[[Shared, Settings], Callable[[Task], Awaitable[Any]]]
+"""What a process calls once, to learn how it plays a task. It and what comes of a task travel between processes."""
+
+OnPlayed = Callable[[Task, Any, str], None]
+"""Called with the task and what came of it, or None and the error."""
 
 
 @dataclass
@@ -58,9 +62,9 @@ class Workers:
     """A fixed number of processes that play tasks. Runs in one thread of the parent; `stop` ends it early."""
 
     def __init__(
-        self, settings: Settings, seed: int, count: int, worlds: Path, on_played: OnPlayed, stop: threading.Event
+        self, settings: Settings, begin: Begin, count: int, worlds: Path, on_played: OnPlayed, stop: threading.Event
     ) -> None:
-        self._settings, self._seed, self._count, self._worlds = settings, seed, count, worlds
+        self._settings, self._begin, self._count, self._worlds = settings, begin, count, worlds
         self._on_played, self._stop = on_played, stop
         self._context = multiprocessing.get_context("spawn")
         self._left: deque[Task] = deque()
@@ -95,7 +99,7 @@ class Workers:
         busy = sum(worker.task is not None for worker in self._workers)
         while len(self._workers) < min(self._count, busy + len(self._left)):
             ours, theirs = self._context.Pipe()
-            given = theirs, self._settings, self._seed, self._worlds
+            given = theirs, self._settings, self._begin, self._worlds
             process = self._context.Process(target=_work, args=given, daemon=True)
             process.start()
             theirs.close()
@@ -138,13 +142,13 @@ class Workers:
             self._on_played(task, None, error)
 
 
-def _work(line: Connection, settings: Settings, seed: int, worlds: Path) -> None:
+def _work(line: Connection, settings: Settings, begin: Begin, worlds: Path) -> None:
     """A process: says that it is ready, then plays what it is sent until its parent is gone."""
     tempfile.tempdir = str(worlds)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        asyncio.run(_play_what_comes(line, settings, seed))
+        asyncio.run(_play_what_comes(line, settings, begin))
     except (EOFError, BrokenPipeError):
         return
 
@@ -156,14 +160,13 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-async def _play_what_comes(line: Connection, settings: Settings, seed: int) -> None:
+async def _play_what_comes(line: Connection, settings: Settings, begin: Begin) -> None:
     from app.logs import configure
-    from evals.runner import play
     from evals.world import prepared
 
     configure(quiet=True)
     try:
-        shared = await prepared(settings)
+        play = begin(await prepared(settings), settings)
     except Exception as error:
         line.send(("unable", f"a process could not begin to play: {error}"))
         return
@@ -171,8 +174,8 @@ async def _play_what_comes(line: Connection, settings: Settings, seed: int) -> N
     while True:
         task: Task = await asyncio.to_thread(line.recv)
         try:
-            played = await play(task.ticket, shared, settings, seed=seed, repeat=task.repeat)
+            played = await play(task)
         except Exception as error:  # whatever it was: it belongs to this ticket, and the others go on
             line.send(("failed", f"{type(error).__name__}: {error}"))
         else:
-            line.send(("played", asdict(played)))
+            line.send(("played", played))

@@ -44,10 +44,15 @@ class Candidate:
 
 
 async def propose(
-    settings: Settings, tickets: Sequence[Ticket], by: str, seed: int, on_step: Callable[[], None] = lambda: None
+    settings: Settings,
+    tickets: Sequence[Ticket],
+    by: str,
+    seed: int,
+    workers: int = 2,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Candidate:
-    """Fit, compare and write down. Raises `CannotCalibrate`. Nothing changes for customers."""
-    fitted = await own.fit_played(list(tickets), settings, seed, on_step)
+    """Fit, compare and write down. Raises `CannotCalibrate`, `WorkersFailed`. Nothing changes for customers."""
+    fitted = await own.fit_played(list(tickets), settings, seed, workers, on_step)
     async with without_classifier(settings) as runtime:
         database, clock = runtime.services.database, runtime.services.clock
         async with database.read() as session:
@@ -68,7 +73,7 @@ async def propose(
         version.report = {name: value for name, value in figures.items() if name != "moved"}
         async with database.write() as session:
             await learning.propose(session, version)
-    return Candidate(version, figures)
+    return Candidate(version, {**figures, "not_played": list(fitted.not_played)})
 
 
 def compared(fitted: Fitted, serving: ConfidenceModel, costs: CostModel) -> dict[str, Any]:

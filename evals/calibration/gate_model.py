@@ -55,6 +55,8 @@ class Fitted:
     tickets: list[dict[str, Any]]
     judged: list[tuple[Proposal, float]]
     """The proposals as customers bring them, each with what a model said that had not seen its ticket."""
+    not_played: Sequence[str] = ()
+    """Tickets that could not be played, each with the reason."""
 
 
 def fit_gate(

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agents.confidence.model import DEFAULT
 from app.settings import Settings
 from evals.calibration.gate_model import REPEATS, Fitted, Promise, fit_gate
-from evals.calibration.proposals import Proposal, collect
+from evals.calibration.proposals import Collected, collect
 from evals.tickets import Ticket, load_tickets
 
 
@@ -37,26 +39,39 @@ def steps_of(tickets: list[Ticket]) -> int:
     return 2 * len(tickets) + REPEATS
 
 
-def calibrate_own(tickets: list[Ticket], settings: Settings, seed: int, on_step: Callable[[], None]) -> Fitted:
-    """Play and fit. Raises `CannotCalibrate`, and `BrokenSettings` where the cost file cannot be used."""
-    return asyncio.run(fit_played(tickets, settings, seed, on_step))
+def calibrate_own(
+    tickets: list[Ticket], settings: Settings, seed: int, workers: int, on_step: Callable[[], None]
+) -> Fitted:
+    """Play in `workers` processes, and fit.
+
+    Raises `CannotCalibrate`, `WorkersFailed`, and `BrokenSettings` where the cost file cannot be used.
+    """
+    return asyncio.run(fit_played(tickets, settings, seed, workers, on_step))
 
 
-async def fit_played(tickets: list[Ticket], settings: Settings, seed: int, on_step: Callable[[], None]) -> Fitted:
+async def fit_played(
+    tickets: list[Ticket], settings: Settings, seed: int, workers: int, on_step: Callable[[], None]
+) -> Fitted:
     """As `calibrate_own`, in an event loop."""
     from app.runtime import cost_model
 
     risk = cost_model(settings).risk
     promise = Promise(risk.wrong_action_rate, risk.certainty, risk.unknown_share)
-    proposals = await _played(tickets, settings, on_step)
-    return await asyncio.to_thread(fit_gate, proposals, promise, seed, on_step)
+    came = await _played(tickets, settings, workers, on_step)
+    fitted = await asyncio.to_thread(fit_gate, came.proposals, promise, seed, on_step)
+    return replace(fitted, not_played=came.not_played)
 
 
-async def _played(tickets: list[Ticket], settings: Settings, on_step: Callable[[], None]) -> list[Proposal]:
+async def _played(tickets: list[Ticket], settings: Settings, workers: int, on_step: Callable[[], None]) -> Collected:
     from evals.world import backends, prepared
 
+    stop = threading.Event()
     async with backends(settings) as own:
-        return await collect(tickets, await prepared(own), own, on_step)
+        await prepared(own)  # once here, so that the processes find it
+        try:
+            return await asyncio.to_thread(collect, tickets, own, workers, stop, on_step)
+        finally:
+            stop.set()
 
 
 def save(fitted: Fitted, out: Path) -> str:

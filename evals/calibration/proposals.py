@@ -6,7 +6,8 @@ A ticket is played a second time by a triage that has never heard of its matter:
 procedure covers, and what is proposed to them then is mostly wrong.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +20,13 @@ from app.runtime import Shared, training_examples
 from app.settings import Settings
 from evals.runner import converse, record_of
 from evals.tickets import Ticket
+from evals.workers import Task, Workers
 from evals.world import fresh_world
 
 ACTING = ("permitted", "needs_approval")
 """Verdicts after which something happens, or would if a person looked no closer."""
+KNOWN, UNKNOWN = 0, 1
+"""The two ways in which a ticket is played: by triage as it is, and by one that has never heard of the matter."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,54 @@ class Proposal:
     """What is at stake, for the sum that the gate makes."""
 
 
-async def collect(
-    tickets: Sequence[Ticket], shared: Shared, settings: Settings, on_done: Callable[[], None] = lambda: None
-) -> list[Proposal]:
-    """Play all tickets, each twice where its matter can be unknown. Deterministic but for clocks and ids."""
-    found: list[Proposal] = []
-    with TemporaryDirectory(prefix="handrail-trusting-") as folder:
+@dataclass(frozen=True)
+class Collected:
+    """What came out of all tickets, and which could not be played, each with the reason."""
+
+    proposals: list[Proposal]
+    not_played: list[str]
+
+
+def collect(
+    tickets: Sequence[Ticket],
+    settings: Settings,
+    workers: int,
+    stop: threading.Event,
+    on_done: Callable[[], None] = lambda: None,
+) -> Collected:
+    """Play all tickets in `workers` processes, each twice where its matter can be unknown, until `stop` is set.
+
+    Deterministic but for clocks and ids. Raises `WorkersFailed`.
+    """
+    known = [Task(ticket, KNOWN) for ticket in sorted(tickets, key=lambda ticket: ticket.opened_at)]
+    # A process learns triage without a matter once, for all its tickets on that matter.
+    unknown = [Task(t, UNKNOWN) for t in sorted(tickets, key=lambda ticket: (ticket.expected.intent or "", ticket.id))]
+    came: dict[tuple[str, int], list[Proposal]] = {}
+    not_played: list[str] = []
+
+    def keep(task: Task, proposals: list[Proposal] | None, error: str) -> None:
+        if proposals is None:
+            not_played.append(f"{task.ticket.id}: could not be played: {error}")
+        came[task.key] = proposals or []
+        on_done()
+
+    with TemporaryDirectory(prefix="handrail-calibration-") as folder:
         trusting = settings.model_copy(update={"confidence": _trust_everything(Path(folder))})
-        for ticket in tickets:
-            found += await _proposals(ticket, shared, trusting, unknown=False)
-            on_done()
-        ignorant = Ignorance(shared, settings)
-        for ticket in sorted(tickets, key=lambda ticket: (ticket.expected.intent or "", ticket.id)):
-            if (without := ignorant.of(ticket.expected.intent)) is not None:
-                found += await _proposals(ticket, without, trusting, unknown=True)
-            on_done()
-    return found
+        Workers(trusting, _begin, workers, Path(folder), keep, stop).play([*known, *unknown])
+    in_order = [(ticket.id, way) for way in (KNOWN, UNKNOWN) for ticket in tickets]
+    return Collected([one for key in in_order for one in came.get(key, [])], sorted(not_played))
+
+
+def _begin(shared: Shared, settings: Settings) -> Callable[[Task], Awaitable[list[Proposal]]]:
+    ignorant = Ignorance(shared, settings)
+
+    async def proposals(task: Task) -> list[Proposal]:
+        knowing = shared if task.repeat == KNOWN else ignorant.of(task.ticket.expected.intent)
+        if knowing is None:
+            return []
+        return await _proposals(task.ticket, knowing, settings, unknown=task.repeat == UNKNOWN)
+
+    return proposals
 
 
 class Ignorance:

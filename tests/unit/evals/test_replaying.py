@@ -41,9 +41,17 @@ def test_the_clock_stands_until_it_is_moved_on() -> None:
     assert clock() == NOW + timedelta(seconds=30)
 
 
+def begin(shared: Any, settings: Settings) -> Any:
+    raise AssertionError("no process begins here")
+
+
 def test_a_ticket_that_fails_is_played_once_more_and_then_reported(tmp_path: Path) -> None:
     reported: list[tuple[Task, Any, str]] = []
-    workers = Workers(Settings(home=tmp_path), 0, 1, tmp_path, lambda *one: reported.append(one), threading.Event())
+
+    def keep(*one: Any) -> None:
+        reported.append(one)
+
+    workers = Workers(Settings(home=tmp_path), begin, 1, tmp_path, keep, threading.Event())
     task = Task(ticket("a"), 0)
     workers._failed(task, "boom")
     assert list(workers._left) == [task] and reported == []
