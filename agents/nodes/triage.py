@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import asks_price, leans_to_yes, read_answer, restates, says_more
+from agents.consent import asks_price, leans_to_yes, orders_it, read_answer, restates, says_more
 from agents.frame import Understanding
 from agents.gate.call import fingerprint
 from agents.nodes.beside_yes import beside_yes
@@ -322,8 +322,10 @@ async def _answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes"
     if not open_offers:
         return None
     answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
-    if answer == "no" and _revises_offer(turn):
-        answer = "other"
+    if answer == "no" and (
+        _revises_offer(turn) or (len(open_offers) == 1 and orders_it(turn.text, open_offers[0].text))
+    ):
+        answer = "other"  # "no, just cancel": what is ordered is offered once more
     if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
         answer = "other" if _revises_offer(turn) else "yes"
     if agreed and answer == "other":

@@ -11,7 +11,7 @@ from rapidfuzz import fuzz
 
 from agents.procedures.asides import without_negated, without_spared
 from agents.procedures.dates import LISTED_MONTHS, dates_in, months_in
-from agents.procedures.missing import unknown_numbers
+from agents.procedures.missing import unknown_numbers, unknown_resource
 from agents.procedures.procedure import Slot
 from agents.triage.phrasing import leans
 from tools.provenance import numbers_in
@@ -142,6 +142,8 @@ def candidate_named(
 ) -> Found | Several | None:
     low = plain(text)
     if slot.type == "invoice" and candidates and unknown_numbers(low, candidates):
+        return Several(list(candidates))
+    if slot.type == "resource" and candidates and unknown_resource(text, candidates):
         return Several(list(candidates))
     another = re.search(r"\b(other|another|different) (one|invoice|user|payment|resource)?\b", low)
     if current is not None and another and not _named_again(slot, current, candidates, low):

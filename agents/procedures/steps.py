@@ -28,6 +28,7 @@ from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import Templates
 from agents.procedures.slots import by_total, candidates_of, clause_about, find, in_all
+from agents.triage.courtesy import only_agrees
 
 MAX_ASKED = 2
 MAX_ANSWERS = 4
@@ -237,6 +238,8 @@ class Steps:
                 among = find(slot, text, listed, asked=True, today=self.today)
                 found = found or (among if isinstance(among, Found) else None)
                 found = found or self._me_or_not(slot, text, listed)
+                if len(listed) == 1 and only_agrees(text):
+                    found = found or Found(identity(slot, listed[0]))
                 several = several or (among if isinstance(among, Several) else None)
             found = found or find(slot, text, candidates, asked=answering, today=self.today)
             if (
@@ -267,7 +270,7 @@ class Steps:
         if answering and self.brief.answers.puts_off(self.brief.text):
             raise Stop(Speech(self._system("system_take_time"), "question"))
         options = several.candidates if several else candidates
-        missing = self._not_there(slot, texts, candidates or [], asked=answering)
+        missing = self._not_there(slot, texts, candidates_of(slot, active) or [], asked=answering)
         named = answering or several is not None or missing
         if not named and (spoken_of := self._spoken_of(slot, texts, candidates)) is not None:
             self._take(active, slot, spoken_of)
@@ -376,7 +379,7 @@ class Steps:
         active.waiting_for = slot.name
         active.listed = []
         question = self.templates.text(slot.ask, self._names(active), f"question of slot {slot.name}")
-        if options and slot.label and len(options) > 1:
+        if options and slot.label and (len(options) > 1 or missing):
             active.listed = [identity(slot, item) for item in options[:5]]
             labels = [self.templates.text(slot.label, {**self._names(active), "item": item}) for item in options[:5]]
             question += "\n" + "\n".join(f"{number}. {label}" for number, label in enumerate(labels, 1))

@@ -185,3 +185,26 @@ async def test_what_waits_is_served_when_a_matter_is_not_the_one_meant(runtime: 
     assert "Which invoice" in asked["reply"]
     offered = await talk.say("no no, not the invoice")
     assert offered["offers"] and offered["offers"][0]["text"].startswith("remove 1 seat"), offered["reply"]
+
+
+@pytest.mark.parametrize("opening", ["please unlock Tom", "Tom is locked out, can you help him?"])
+async def test_nobody_is_unlocked_in_the_place_of_one_who_is_not_there(runtime: Runtime, opening: str) -> None:
+    talk = Talk(runtime, "cus_020")
+    asked = await talk.say(opening)
+    assert "no user called Tom" in asked["reply"] and "1. Tess Ford" in asked["reply"] and asked["offers"] == []
+    assert "More than one" not in asked["reply"]
+    assert "Tess Ford" in (await talk.say("yes, that one"))["offers"][0]["text"]
+
+
+async def test_no_resource_is_deleted_in_the_place_of_one_that_is_not_there(runtime: Runtime) -> None:
+    asked = await Talk(runtime, "cus_026").say("delete the bucket called old-logs")
+    assert "no resource called old-logs" in asked["reply"] and asked["offers"] == []
+
+
+async def test_a_no_that_orders_what_is_offered_is_asked_about_again(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_002")
+    await talk.say("i want to cancel")
+    await talk.say("too expensive")
+    again = await talk.say("no, just cancel")
+    assert len(again["offers"]) == 1 and again["disposition"] == "awaiting_customer"
+    assert (await talk.say("no"))["disposition"] == "resolved" and await effects_of(talk) == []

@@ -41,9 +41,49 @@ def test_invoices_that_are_not_on_the_account(text: str, asked: bool, missing: s
         ("it's Petra Holm.", True, "user called Petra Holm"),
         ("Sam Lee", True, ""),
         ("cheers", True, ""),
+        ("Tom", True, "user called Tom"),
+        ("please unlock Tom", False, "user called Tom"),
+        ("unlock tom pls", False, "user called Tom"),
+        ("Tom is locked out, can you help him?", False, "user called Tom"),
+        ("make petra an admin", False, "user called Petra"),
+        ("she can't sign in, please reset Petra's password", False, "user called Petra"),
+        ("make Brenda Lee a viewer", False, "user called Brenda Lee"),
+        ("unlock sam please", False, ""),
+        ("reset the password for Samm", False, ""),
+        ("unlock her please", False, ""),
+        ("make the billing person an admin", False, ""),
+        ("My colleague is locked out", False, ""),
+        ("she tried last month's password", False, ""),
+        ("unlock Sam, not Tom", False, ""),
         ("Sam Okafor from Nordlicht here, reset a password", False, ""),
     ],
 )
 def test_users_who_are_not_on_the_account(text: str, asked: bool, missing: str) -> None:
     user = Slot(name="user", type="user", ask="?", source="access.list_users")
     assert not_there(user, text, USERS, asked=asked, today=TODAY) == missing
+
+
+RESOURCES = [
+    {"id": "res_1", "name": "old-uploads", "kind": "bucket", "region": "eu-west"},
+    {"id": "res_2", "name": "orders-db", "kind": "database", "region": "us-east"},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("delete the bucket called old-logs", "resource called old-logs"),
+        ("please delete old-logs", "resource called old-logs"),
+        ('the queue "jobs" can go', "resource called jobs"),
+        ("remove the bucket old-logs", "resource called old-logs"),
+        ("delete old-uploads", ""),
+        ("delete the bucket called old_upload", ""),
+        ("delete the bucket called uploads", ""),
+        ("delete the left-over bucket", ""),
+        ("delete the bucket in eu-west", ""),
+        ("remove our old database", ""),
+    ],
+)
+def test_resources_that_are_not_on_the_account(text: str, missing: str) -> None:
+    resource = Slot(name="resource", type="resource", ask="?", source="provisioning.list_resources")
+    assert not_there(resource, text, RESOURCES, asked=False, today=TODAY) == missing
