@@ -10,29 +10,21 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import asks_price, leans_to_yes, orders_it, read_answer, restates, says_more
+from agents.consent import asks_price, leans_to_yes
 from agents.frame import Understanding
-from agents.gate.call import fingerprint
 from agents.nodes.beside_yes import beside_yes
+from agents.nodes.offer_answer import about_the_offer, answer_to_offers, not_agreed_to
+from agents.nodes.signs import FOR_PEOPLE, answers_question, not_understood, record, trigger_names
 from agents.nodes.understanding import asked_first, note_understanding
 from agents.procedures.asides import corrected_to
 from agents.procedures.choosing import chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
-from agents.procedures.slots import answers, candidates_of, revisions
+from agents.procedures.slots import revisions
 from agents.state import TurnState
 from agents.triage.courtesy import closes, introduces, introduces_first, only_agrees, settles, thanks_only
 from agents.triage.phrasing import merely_states, proposes_another
-from agents.triage.route import (
-    ACT,
-    OUT_OF_SCOPE,
-    SECOND,
-    Guess,
-    Reading,
-    learned_matter,
-    route,
-)
+from agents.triage.route import ACT, SECOND, Guess, Reading, learned_matter, route
 from agents.triage.subjects import only_subject
-from agents.triage.tone import felt_words, sentiment, urgency, urgent_signs
 from agents.turn import TurnContext
 from records.conversation import Role
 
@@ -47,26 +39,16 @@ CHOSEN = Understanding(probability=UNDERSTOOD, margin=UNDERSTOOD, out_of_scope=0
 """How a matter is understood to which a reply invited, after a yes."""
 LIKELY_ENOUGH = 0.3
 """Probability from which a first message is asked about, though it tells little but who writes."""
-FOR_PEOPLE = 0.5
-"""Probability from which a message is about something that people see to, whichever of these matters it is."""
 FEARED = 0.2
 """Probability from which a matter for people decides who gets what nobody understood."""
-HINTED = 0.1
-"""What the whole message must give a matter for people that one of its sentences states clearly."""
-BESIDE = 0.25
-"""The same, as a share of what the whole message means most."""
 SAID_NO = 8
 """Words up to which a no is only that; a longer one may ask for something else."""
 SAID = 4
 """So many of the last replies are looked through for what "that invoice" means."""
-VALUED = ("plan", "yearly_value_minor", "churn_risk", "overdue_invoices", "open_handoffs")
-"""What the records say of the customer's worth and history, as decisions tell it."""
-REPLIED = 0.6
-"""Probability from which a message does nothing but answer the offer that waits."""
-CORRECTED = 30
-"""The same for one that says itself that it corrects something ("sorry, I meant ...")."""
 SHORT = 15
 """Words up to which a message may be a correction of the matter that was settled last."""
+CORRECTED = 30
+"""The same for one that says itself that it corrects something ("sorry, I meant ...")."""
 
 
 async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Literal["escalate", "gate", "retrieve"]]:
@@ -75,7 +57,7 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
     with turn.stage("triage"):
         odds = turn.services.library.odds(turn.facts)
         beside = await beside_yes(turn, odds)
-        answer = await _answer_to_offers(turn, agreed=beside is not None)
+        answer = await answer_to_offers(turn, agreed=beside is not None)
         reading = await _read(turn, odds)
         guess, part_guesses = reading.whole, reading.parts
         turn.guess = guess
@@ -83,10 +65,11 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         asked = bool(turn.frame.clarifying) or (
             turn.frame.active is not None and turn.frame.active.waiting_for is not None
         )
-        if answer in ("no", "other") or unclear or (asked and not _answers_question(turn)):
+        answering = answers_question(turn)
+        if answer in ("no", "other") or unclear or (asked and not answering):
             await turn.kind_of_answer()
-        names = _trigger_names(turn, guess, part_guesses)
-        turn.triage = _record(turn, guess, names, odds)
+        names = trigger_names(turn, guess, part_guesses, answering=answering)
+        turn.triage = record(turn, guess, names, odds)
         if turn.answers.odds:
             turn.triage["answer"] = {kind: round(p, 4) for kind, p in turn.answers.odds.items()}
         fired = turn.services.escalation.fired(names)
@@ -111,10 +94,10 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
         elif answer == "yes" and beside is not None and beside.reading is not None:
             chosen, reading = beside.route, beside.reading
         elif answer not in ("yes", "no"):
-            chosen = _route(turn, reading)
+            chosen = _route(turn, reading, answering=answering)
             chosen = await asked_first(turn, chosen, reading.pieces(chosen.intents))
         elif answer == "no" and len(turn.text.split()) > SAID_NO:
-            chosen = _something_else(turn, _route(turn, reading))
+            chosen = _something_else(turn, _route(turn, reading, answering=answering))
         turn.triage["route"] = chosen.kind
         asked_for = {intent for intent, _ in chosen.intents}
         pieces = reading.pieces(chosen.intents)
@@ -145,7 +128,7 @@ async def _read(turn: TurnContext, odds: dict[str, float]) -> Reading:
     reading = _asked_what(turn, await Reading.of(turn.text, services.classify, odds))
     if not frame.failed_turns or frame.active is not None or len(turn.text.split()) <= FEW_WORDS:
         return reading
-    before = _not_understood(turn)
+    before = not_understood(turn)
     if not before or _says_what(reading, turn) or thanks_only(turn.text):
         return reading
     joined = await Reading.of(f"{before[-1]}\n{turn.text}", services.classify, odds)
@@ -160,14 +143,6 @@ def _asked_what(turn: TurnContext, reading: Reading) -> Reading:
     about = only_subject(turn.text, topics.subjects)
     intent, probability = reading.whole.best
     return reading if not about or (intent in about and probability >= ACT) else reading.undecided(about)
-
-
-def _not_understood(turn: TurnContext) -> list[str]:
-    """What the customer wrote before this, in a list, where it was not understood; else an empty one."""
-    if not turn.frame.failed_turns or turn.frame.active is not None:
-        return []
-    waiting = {message.id for message in turn.start.waiting}
-    return [m.text for m in turn.start.messages if m.role == Role.CUSTOMER and m.id not in waiting][-1:]
 
 
 def _says_what(reading: Reading, turn: TurnContext) -> bool:
@@ -201,14 +176,14 @@ def _matter_for_people(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) 
     }
 
 
-def _route(turn: TurnContext, reading: Reading) -> Route:
-    """What the message is about, given what the conversation is at."""
+def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
+    """What the message is about, given what the conversation is at. `answering`: it holds what was asked for."""
     guess = reading.whole
     library, frame, today = turn.services.library, turn.frame, turn.services.clock().date()
     if (
         frame.active is not None
         and frame.active.offering
-        and (leans_to_yes(turn.text) or _about_the_offer(turn) or asks_price(turn.text, _not_agreed_to(turn)))
+        and (leans_to_yes(turn.text) or about_the_offer(turn) or asks_price(turn.text, not_agreed_to(turn)))
     ):
         return Route("continue")  # a yes with a condition is about the offer
     if frame.clarifying and (
@@ -223,7 +198,7 @@ def _route(turn: TurnContext, reading: Reading) -> Route:
         and not thanks_only(turn.text)
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
-    chosen = route(reading, frame, library.topics, answers=_answers_question(turn))
+    chosen = route(reading, frame, library.topics, answers=answering)
     small = {library.topics.answering, *library.topics.small_talk}
     nothing_asked = chosen.kind in ("clarify", "out_of_scope") or {intent for intent, _ in chosen.intents} <= small
     remarks = frame.active is None and chosen.kind in ("clarify", "out_of_scope") and turn.answers.remarks
@@ -271,17 +246,6 @@ def _answered(turn: TurnContext) -> bool:
     return any(message.role != Role.CUSTOMER for message in turn.start.messages)
 
 
-def _not_agreed_to(turn: TurnContext) -> str:
-    """What the message answers otherwise than with a yes or a no."""
-    mine = {message.id for message in turn.start.waiting}
-    return " ".join(o.text for o in turn.start.offers if o.state == "withdrawn" and o.answer_message_id in mine)
-
-
-def _about_the_offer(turn: TurnContext) -> bool:
-    """Whether a message agrees, hesitates or puts off, so that what it mentions beside is no request of its own."""
-    return turn.answers.replies and turn.answers.of("accepts", "postpones", "unclear") >= REPLIED
-
-
 def _opens(turn: TurnContext, chosen: Route) -> bool:
     """Whether a message says who writes, and nothing yet of what it is about."""
     if introduces(turn.text):
@@ -297,125 +261,6 @@ def _something_else(turn: TurnContext, chosen: Route) -> Route:
     declined = turn.services.library.get(active.name).intent if active is not None else ""
     others = tuple(pair for pair in chosen.intents if pair[0] != declined and not merely_states(pair[1]))
     return Route("start", others) if chosen.kind == "start" and others else Route("continue")
-
-
-def _answers_question(turn: TurnContext) -> bool:
-    """Whether the message holds what the customer was just asked for."""
-    active = turn.frame.active
-    if active is None or active.waiting_for is None:
-        return False
-    slot = turn.services.library.get(active.name).slots[active.waiting_for]
-    return answers(slot, turn.text, candidates_of(slot, active), today=turn.services.clock().date())
-
-
-async def _answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes", "no", "other"] | None:
-    """What the customer's message says to the open offers. Their state is written with the decision or at the end.
-
-    `agreed`: it is a yes, and asks for something beside.
-    """
-    open_offers = [offer for offer in turn.start.offers if offer.state == "offered"]
-    mine = {message.id for message in turn.start.waiting}
-    taken = [o for o in turn.start.offers if o.state in ("accepted", "used") and o.answer_message_id in mine]
-    if taken:  # an interrupted turn is done again
-        turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in taken}
-        return "yes"
-    if not open_offers:
-        return None
-    answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
-    if answer == "no" and (
-        _revises_offer(turn) or (len(open_offers) == 1 and orders_it(turn.text, open_offers[0].text))
-    ):
-        answer = "other"  # "no, just cancel": what is ordered is offered once more
-    if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
-        answer = "other" if _revises_offer(turn) else "yes"
-    if agreed and answer == "other":
-        answer = "yes"
-    elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
-        answer = "other" if (await turn.kind_of_answer()).no_yes else "yes"
-    now = turn.services.clock()
-    for offer in open_offers:
-        offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
-        offer.answered_at, offer.answer_message_id = now, turn.start.waiting[-1].id if turn.start.waiting else None
-    if answer == "yes":
-        turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in open_offers}
-    return answer
-
-
-def _revises_offer(turn: TurnContext) -> bool:
-    """Whether a no names another value ("no wait, business is enough"): then it asks for another offer."""
-    active = turn.frame.active
-    if active is None:
-        return False
-    procedure = turn.services.library.get(active.name)
-    return bool(revisions(procedure, active, turn.text, turn.services.clock().date()))
-
-
-def _trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess]) -> dict[str, Any]:
-    people = turn.services.escalation.intents
-    known = {p.intent for p in turn.services.library.procedures.values()} | set(people)
-    probabilities = dict.fromkeys(known, 0.0) | dict(guess.ranking)
-    for_people = sum(p for intent, p in guess.ranking if intent in people)
-    if (
-        turn.frame.active is None
-        and guess.out_of_scope < OUT_OF_SCOPE
-        and for_people >= FOR_PEOPLE
-        and (likeliest := max(people, key=lambda intent: probabilities[intent]))
-    ):
-        probabilities[likeliest] = for_people
-    unclear = guess.best[1] < ACT  # then one clear sentence is enough
-    for intent, p in (part.best for part in parts if unclear and part.out_of_scope < OUT_OF_SCOPE):
-        if intent in people and p >= SECOND and probabilities[intent] >= max(HINTED, BESIDE * guess.best[1]):
-            probabilities[intent] = max(probabilities[intent], p)
-    customer = {
-        "plan": "",
-        "yearly_value_minor": 0,
-        "churn_risk": 0,
-        "overdue_invoices": 0,
-        "open_handoffs": 0,
-        **turn.facts,
-    }
-    return {
-        "intents": probabilities,
-        "signals": turn.services.escalation.signals_in(" ".join((*_not_understood(turn), turn.text))),
-        "customer": customer,
-        "conversation": {
-            "failed_turns": turn.frame.failed_turns,
-            "customer_messages": sum(m.role == "customer" for m in turn.start.messages),
-            "declined_offers": turn.frame.declined_offers,
-            "answering": _answers_question(turn),
-            "offered": turn.frame.active is not None and turn.frame.active.offering,
-            "replying": _replies(turn),
-        },
-        "sentiment": sentiment(turn.text),
-        "urgency": urgency(turn.text),
-        "out_of_scope": guess.out_of_scope,
-    }
-
-
-def _replies(turn: TurnContext) -> bool:
-    """Whether the message does nothing but answer the offer that waits, or put off an answer to what was asked."""
-    active = turn.frame.active
-    if active is None or not turn.answers.replies:
-        return False
-    return active.offering or (active.waiting_for is not None and turn.answers.puts_off(turn.text))
-
-
-def _record(turn: TurnContext, guess: Guess, names: dict[str, Any], odds: dict[str, float]) -> dict[str, Any]:
-    raised = turn.services.escalation.raised(names)
-    return {
-        "ranking": [[intent, round(p, 4)] for intent, p in guess.ranking[:5]],
-        "situation": [intent for intent, factor in odds.items() if factor > 1],
-        "out_of_scope": round(guess.out_of_scope, 4),
-        "model": guess.version.name,
-        "sentiment": round(names["sentiment"], 3),
-        "felt_words": felt_words(turn.text, names["sentiment"]),
-        "urgency": round(names["urgency"], 3),
-        "urgent_signs": urgent_signs(turn.text),
-        "priority": raised[0][0] if raised else "normal",
-        "priority_reasons": [reason for _, reason in raised],
-        "signals": [name for name, found in names["signals"].items() if found],
-        "customer": {name: names["customer"][name] for name in VALUED},
-    }
 
 
 def _settle_topic(turn: TurnContext, chosen: Route) -> None:
@@ -450,7 +295,7 @@ def _settle_topic(turn: TurnContext, chosen: Route) -> None:
 
 async def _likely_queue(turn: TurnContext, chosen: Route) -> str:
     """Whose matter it most likely is that the customer could not make clear in two messages; else ``general``."""
-    words = _not_understood(turn)
+    words = not_understood(turn)
     if not words or chosen.kind == "start":
         return "general"
     [guess] = await turn.services.classify(["\n".join((*words, turn.text))])
@@ -487,6 +332,6 @@ def _brief(
         likely_queue=queue,
         answers=turn.answers,
         again=again,
-        offers=_not_agreed_to(turn),
+        offers=not_agreed_to(turn),
         said=tuple(m.text for m in reversed(turn.start.messages) if m.role != Role.CUSTOMER)[:SAID],
     )

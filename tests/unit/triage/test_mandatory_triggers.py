@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from agents.frame import Frame
-from agents.nodes.triage import _trigger_names
+from agents.nodes.signs import trigger_names
 from agents.triage.phrasing import parts_of, without_ruled_out
 from agents.turn import TurnContext
 from app.champion import guess_of
@@ -45,7 +45,7 @@ def fires(shared: Shared) -> Fires:
         asked = without_ruled_out(message)
         texts = [asked, *parts_of(asked)]
         guess, *parts = map(guess_of, texts, shared.classifier.predict_many(texts))
-        fired = content.escalation.fired(_trigger_names(cast(TurnContext, turn), guess, parts))
+        fired = content.escalation.fired(trigger_names(cast(TurnContext, turn), guess, parts, answering=False))
         return fired.id if fired else None
 
     return fires

@@ -1,0 +1,64 @@
+"""What a message says to the offers that wait for an answer."""
+
+from typing import Literal
+
+from agents.consent import orders_it, read_answer, restates, says_more
+from agents.gate.call import fingerprint
+from agents.procedures.slots import revisions
+from agents.turn import TurnContext
+
+REPLIED = 0.6
+"""Probability from which a message does nothing but answer the offer that waits."""
+
+
+async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes", "no", "other"] | None:
+    """What the customer's message says to the open offers. Their state is written with the decision or at the end.
+
+    `agreed`: it is a yes, and asks for something beside.
+    """
+    open_offers = [offer for offer in turn.start.offers if offer.state == "offered"]
+    mine = {message.id for message in turn.start.waiting}
+    taken = [o for o in turn.start.offers if o.state in ("accepted", "used") and o.answer_message_id in mine]
+    if taken:  # an interrupted turn is done again
+        turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in taken}
+        return "yes"
+    if not open_offers:
+        return None
+    answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
+    if answer == "no" and (
+        _revises_offer(turn) or (len(open_offers) == 1 and orders_it(turn.text, open_offers[0].text))
+    ):
+        answer = "other"  # "no, just cancel": what is ordered is offered once more
+    if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
+        answer = "other" if _revises_offer(turn) else "yes"
+    if agreed and answer == "other":
+        answer = "yes"
+    elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
+        answer = "other" if (await turn.kind_of_answer()).no_yes else "yes"
+    now = turn.services.clock()
+    for offer in open_offers:
+        offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
+        offer.answered_at, offer.answer_message_id = now, turn.start.waiting[-1].id if turn.start.waiting else None
+    if answer == "yes":
+        turn.accepted = {fingerprint(offer.tool, offer.arguments): offer for offer in open_offers}
+    return answer
+
+
+def _revises_offer(turn: TurnContext) -> bool:
+    """Whether a no names another value ("no wait, business is enough"): then it asks for another offer."""
+    active = turn.frame.active
+    if active is None:
+        return False
+    procedure = turn.services.library.get(active.name)
+    return bool(revisions(procedure, active, turn.text, turn.services.clock().date()))
+
+
+def not_agreed_to(turn: TurnContext) -> str:
+    """What the message answers otherwise than with a yes or a no."""
+    mine = {message.id for message in turn.start.waiting}
+    return " ".join(o.text for o in turn.start.offers if o.state == "withdrawn" and o.answer_message_id in mine)
+
+
+def about_the_offer(turn: TurnContext) -> bool:
+    """Whether a message agrees, hesitates or puts off, so that what it mentions beside is no request of its own."""
+    return turn.answers.replies and turn.answers.of("accepts", "postpones", "unclear") >= REPLIED
