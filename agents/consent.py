@@ -53,7 +53,8 @@ _TAKES_BACK = (
 _REFUSAL = re.compile(
     rf"\b({_TAKES_BACK}|no thanks?|no thank you|hold off|not now|not yet|i'?d rather not|let'?s not|"
     r"no,? (please )?don'?t|(do not|don'?t|dont) (do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|"
-    r"create|reset|unlock|touch|restore|start) (it|that|this|anything|them|him|her|me|us))\b",
+    r"create|reset|unlock|touch|restore|start) (it|that|this|anything|any|them|him|her|me|us)(?! to\b))"
+    r"\b",
     re.IGNORECASE,
 )
 """Wordings that refuse an offer however much is said around them."""
@@ -61,9 +62,8 @@ _CONDITION = re.compile(
     r"\b(but|only|instead|except|unless|if|actually|rather|other|another|different|not|wrong|after|before|until|first|"
     r"also|and then|half|more|less|what|which|why|how|when|who|"
     # what puts off, or is still to be settled
-    r"later|tomorrow|tonight|soon|next|some ?day|weekend|(?:mon|tues|wednes|thurs|fri|satur|sun)day|maybe|perhaps|"
-    r"possibly|"
-    r"probably|ask|asking|think about|consider|discuss|check|wonder|boss|"
+    r"later|tomorrow|tonight|soon|next(?! to\b)|some ?day|weekend|(?:mon|tues|wednes|thurs|fri|satur|sun)day|maybe|"
+    r"perhaps|possibly|probably|ask|asking|think about|consider|discuss|check|wonder|boss|"
     # what only takes note
     r"(?:i|we)(?:'ve| have)? (?:seen|read|got|received|noted)|"
     # what is not understood
@@ -197,7 +197,9 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _LIMITS = re.compile(
-    r"\b(?:but|only|instead|except|unless|if|not|no|none|never|wait|rather|before|until|first|half|less|fewer|cheaper|wrong|"
+    r"\b(?:but|only|instead|except|unless|if|not|no|none|"
+    r"never(?! (?:\w+ )?(?:showed|shown|came|arrived|got|reached|received|turned|appeared)\b)|"
+    r"wait|rather|before|until|first|half|less|fewer|cheaper|wrong|"
     r"however|though|actually|hold|stop|later|when|whether|ask|check|think|what|which|why|how|who|where)\b|n't\b|(?<!\w)\d",
     re.IGNORECASE,
 )
@@ -246,6 +248,39 @@ def rules_out(text: str) -> bool:
     return re.search(r"\b(do not|don'?t|dont|instead|rather|not that)\b", text.replace("’", "'").lower()) is not None
 
 
+def refuses_at_last(text: str) -> str | None:
+    """What stands after a no that does not begin a message ("two will do. So no, don't add any. Thanks" -> "Thanks").
+
+    None where no such sentence is there. The value before it belongs to why nothing is wanted.
+    """
+    sentences = [s for s in re.split(r"(?<=[.!?;])\s+|\n+", text.replace("’", "'")) if re.search(r"\w", s)]
+    for place in range(len(sentences) - 1, 0, -1):
+        sentence = sentences[place]
+        if re.match(r"\W*(?:(?:so|then|and|but)\W+)*(?:no|nope)\b", sentence, re.I) or _REFUSAL.search(
+            sentence.lower()
+        ):
+            return None if re.search(r"\d", sentence) else " ".join(sentences[place + 1 :])
+    return None
+
+
+def remarks_on_yes(text: str, offer: str) -> bool:
+    """Whether a message is a plain yes with a remark beside it ("yes, that one, she is sitting next to me").
+
+    Nothing in the remark limits the yes, asks, orders, or names another figure.
+    """
+    words = _UNDERSTANDS.sub(" ", text.strip().replace("’", "'")).strip(" ,.!")
+    begins = _STRONG_YES.match(words)
+    if begins is None or len(words.split()) > REMARK_WORDS or "?" in words:
+        return False
+    rest = words[begins.end() :]
+    limits = any(sign.search(rest) for sign in (_CONDITION, _LIMITS, _NO)) or _foreign_figures(rest, offer)
+    return not limits and not asks(re.sub(r"^\W*(?:please|pls)\b", " ", _YES.sub(" ", rest)))
+
+
+REMARK_WORDS = 16
+"""Words up to which a message that begins with a yes may be only that, with a remark."""
+
+
 def leans_to_yes(text: str) -> bool:
     """Whether a message begins with a yes, whatever follows."""
     return _YES.match(text.strip().replace("’", "'")) is not None
@@ -259,7 +294,10 @@ def names_as_not_meant(text: str, subjects: Collection[str]) -> bool:
     """Whether a message says of one of these nouns that it is not what is meant ("no no, not the subscription")."""
     said = text.lower().replace("’", "'")
     nouns = "|".join(re.escape(noun.lower()) for noun in subjects)
-    not_meant = rf"\bnot (?:about )?(?:the|our|my) (?:whole |entire )?(?:{nouns})s?\b(?=\s*(?:[,.;!?\n]|$|but\b))"
+    not_meant = (
+        rf"\bnot (?:about )?(?:the|our|my) (?:whole |entire )?(?:{nouns})s?\b(?=\s*(?:[,.;!?\n]|$|but\b))|"
+        rf"\bthe (?:\w+ )?(?:{nouns})s?,? no\b(?=\s*(?:[,.;!?\n]|$))"
+    )
     return bool(nouns) and re.search(not_meant, said) is not None
 
 
@@ -290,6 +328,11 @@ _UNDOES_CHANGE = re.compile(
     r"downgrade|upgrade|change|switch|role|export)\b",
     re.IGNORECASE,
 )
+_TAKES_BACK_CHANGE = re.compile(
+    r"\b(?:take|call) (?:the|our|my|that|this) (?:\w+ )?(?:cancell?ation|termination|notice|downgrade|upgrade) "
+    r"(?:back|off)\b",
+    re.IGNORECASE,
+)
 _UNDOES = re.compile(
     r"^\W*(?:(?:oh|no|sorry|wait|hm+|ah|please|pls|ok|damn|oops|hang on|can you|could you|i need you to|we need to|"
     r"actually)\W+)*"
@@ -303,7 +346,8 @@ _UNDOES = re.compile(
 
 def undoes_change(text: str) -> bool:
     """Whether a message wants undone what it calls by its name ("can you undo the cancellation")."""
-    return _UNDOES_CHANGE.search(text.replace("’", "'")) is not None and asks(text)
+    said = text.replace("’", "'")
+    return asks(said) and any(way.search(said) for way in (_UNDOES_CHANGE, _TAKES_BACK_CHANGE))
 
 
 def undoes(text: str) -> bool:
@@ -325,6 +369,12 @@ _SIGH = re.compile(
 )
 DROP_WORDS = 12
 """Words up to which a message, or the first sentence of one that begins so, takes a request back."""
+_NONE_PLEASE = re.compile(
+    r"\W*(?:so |then |and )?no \w+(?: \w+)?,? (?:please|then|needed|any ?more)\W*$", re.IGNORECASE
+)
+"""What there shall be none of ("No cancellation please"): that asks for nothing."""
+_NEEDS_IT = re.compile(r"\b(?:need|want)s? (?:it|them|that|this|him|her)\b", re.IGNORECASE)
+"""Why a request is taken back ("we need it for the new season"), and no request."""
 LAST_WORDS = 18
 """The same for a last sentence after others."""
 _NEEDLESS = re.compile(
@@ -338,11 +388,17 @@ _NEEDLESS = re.compile(
 def drops_request(text: str) -> bool:
     """Whether the customer takes back what they asked for."""
     said = text.strip().replace("’", "'")
-    if _NEEDLESS.match(said) is not None or (_DROP.search(said) is not None and len(said.split()) <= DROP_WORDS):
+    if _NEEDLESS.match(said) is not None:
         return True
     first, *after = sentences = [s for s in re.split(r"(?<=[.!?])\s+|\n+", said) if re.search(r"\w", s)] or [""]
+    others = [_NEEDS_IT.sub(" ", sentence) for sentence in after if not _NONE_PLEASE.match(sentence)]
+    goes_on = _DROP.search(first) is not None and any(map(asks, others))
+    if _DROP.search(said) is not None and len(said.split()) <= DROP_WORDS and not goes_on:
+        return True
     opening = _DROP.match(_SIGH.sub("", first))
-    if opening is not None and not any(map(asks, after)):
+    if opening is None and len(first.split()) <= SHORT_SENTENCE and not leans_to_yes(first):
+        opening = _DROP.search(first)
+    if opening is not None and not goes_on:
         told = _SIGH.sub("", first)[opening.end() :]
         if len(first.split()) <= DROP_WORDS or (re.match(r"\s*[,;:-]", told) and not asks(told)):
             return True
@@ -357,6 +413,8 @@ def begins_by_dropping(text: str) -> bool:
     return _DROP.match(_SIGH.sub("", text.strip().replace("’", "'"))) is not None
 
 
+STEM = 6
+"""Letters by which a word is told from others, whatever it ends in."""
 _PAUSES = re.compile(r"\b(wait|hold (on|off)|not (now|yet))\b", re.IGNORECASE)
 
 
@@ -367,6 +425,12 @@ def denies(text: str, matter: str) -> bool:
     return any(
         re.search(rf"\b(?:not|isn't|aren't|wasn't) (?:about )?(?:the |an? |our |my )?{word}", said) for word in words
     )
+
+
+def speaks_of(text: str, matter: str) -> bool:
+    """Whether a text has a word of what a matter is called ("the cancellation": cancel the subscription)."""
+    stems = [word[:STEM] for word in re.findall(r"[a-z]{4,}", matter.lower())]
+    return any(re.search(rf"\b{stem}", text.lower()) for stem in stems)
 
 
 def takes_back(text: str) -> bool:
@@ -402,7 +466,7 @@ _PLAIN_NO = re.compile(
     r"\b(?:no|nope|nah|stop)(?=\s*(?:[,.;:!?\n)]|$|(?:wait|thanks?|till|until|not|don'?t|i|we|he|she|it|that|this|sorry|"
     r"please|way|longer)\b))|"
     r"\b(?:do not|don'?t) (?:do|cancel|delete|remove|refund|change|upgrade|downgrade|send|add|create|reset|unlock|"
-    r"touch|restore|start|end|close|book)\b|"
+    r"touch|restore|start|end|close|book)\b(?! (?:it|them|that|this|the \w+) to\b)|"
     r"\bstop (?:everything|it|this|that|all)\b|\b(?:i|we)(?:'d| would) rather\b|\bnot that\b",
     re.IGNORECASE,
 )
@@ -410,6 +474,12 @@ _NO_HURRY = re.compile(
     r"\bno (?:rush|hurry|worries|problem|problems|stress|pressure|need to hurry|issue)\b|\bnot urgent\b",
     re.IGNORECASE,
 )
+
+
+def sets_aside(text: str) -> bool:
+    """Whether a message says that things shall stay as they are ("no thank you, we stay where we are")."""
+    said = text.replace("’", "'")
+    return "?" not in said and _SETS_ASIDE.search(said) is not None and not requests(said)
 
 
 def turns_down(text: str) -> bool:

@@ -36,7 +36,7 @@ async def beside_yes(turn: TurnContext, odds: dict[str, float]) -> BesideYes | N
     active = turn.frame.active
     if len(offers) != 1 or active is None or not (rest := after_yes(turn.text, offers[0].text)):
         return None
-    if (await turn.kind_of_answer()).no_yes:
+    if (await turn.kind_of_answer()).doubts_yes:
         return None
     library = turn.services.library
     procedure = library.get(active.name)

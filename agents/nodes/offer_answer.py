@@ -2,13 +2,17 @@
 
 from typing import Literal
 
-from agents.consent import orders_it, read_answer, restates, says_more
+from agents.consent import orders_it, read_answer, refuses_at_last, remarks_on_yes, restates, says_more
 from agents.gate.call import fingerprint
 from agents.procedures.slots import revisions
 from agents.turn import TurnContext
 
 REPLIED = 0.6
 """Probability from which a message does nothing but answer the offer that waits."""
+RATHER = 0.5
+"""Probability of a yes that words beside a yes must leave ("yes we still use it" leaves less)."""
+SURELY = 0.8
+"""The same where it is the remark beside it that keeps the words alone from being a yes."""
 
 
 async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes", "no", "other"] | None:
@@ -31,10 +35,13 @@ async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes",
         answer = "other"  # "no, just cancel": what is ordered is offered once more
     if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
         answer = "other" if _revises_offer(turn) else "yes"
+    if answer == "other" and len(open_offers) == 1 and await _agrees_with_a_remark(turn, open_offers[0].text):
+        answer = "yes"
     if agreed and answer == "other":
         answer = "yes"
     elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
-        answer = "other" if (await turn.kind_of_answer()).no_yes else "yes"
+        read = await turn.kind_of_answer()
+        answer = "other" if read.no_yes or read.of("accepts") < RATHER else "yes"
     now = turn.services.clock()
     for offer in open_offers:
         offer.state = {"yes": "accepted", "no": "declined", "other": "withdrawn"}[answer]
@@ -44,13 +51,24 @@ async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes",
     return answer
 
 
+async def _agrees_with_a_remark(turn: TurnContext, offer: str) -> bool:
+    """Whether a message is a yes with a remark, in its words and by what people's answers have taught."""
+    if not remarks_on_yes(turn.text, offer) or _revises_offer(turn):
+        return False
+    return (await turn.kind_of_answer()).of("accepts") >= SURELY
+
+
 def _revises_offer(turn: TurnContext) -> bool:
-    """Whether a no names another value ("no wait, business is enough"): then it asks for another offer."""
+    """Whether a no names another value ("no wait, business is enough"): then it asks for another offer.
+
+    What stands before a plain no at the end ("two will do. So no, add none") is why nothing is wanted.
+    """
     active = turn.frame.active
     if active is None:
         return False
-    procedure = turn.services.library.get(active.name)
-    return bool(revisions(procedure, active, turn.text, turn.services.clock().date()))
+    procedure, today = turn.services.library.get(active.name), turn.services.clock().date()
+    after = refuses_at_last(turn.text)
+    return bool(revisions(procedure, active, turn.text if after is None else after, today))
 
 
 def not_agreed_to(turn: TurnContext) -> str:

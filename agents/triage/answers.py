@@ -1,7 +1,8 @@
 """What an answer says that is neither a plain yes nor a plain no, learnt from examples of how people answer offers.
 
-Nothing is ever done because of it. It can keep an offer from being made once more to somebody who declined it in many
-words, a remark from being taken for a new request, and a reply from being taken for a matter for people.
+Nothing is ever done because of it alone: the words themselves have to begin with a yes and hold nothing that limits it.
+It can keep an offer from being made once more to somebody who declined it in many words, a remark from being taken for
+a new request, and a reply from being taken for a matter for people.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -91,6 +92,11 @@ class AnswerOdds:
     def no_yes(self) -> bool:
         """Whether what looks like a yes by its words is very likely none."""
         return self.foreign < FOREIGN and self.of("declines", "postpones", "turns", "unclear", "asks") >= NO_YES
+
+    @property
+    def doubts_yes(self) -> bool:
+        """The same where another matter may stand beside the yes: that alone makes it no less of one."""
+        return self.foreign < FOREIGN and self.of("declines", "postpones", "unclear", "asks") >= NO_YES
 
     def refuses(self, text: str, *, begins_with_yes: bool) -> bool:
         """Whether it is a no, or not now."""

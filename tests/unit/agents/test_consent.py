@@ -12,11 +12,16 @@ from agents.consent import (
     leans_to_yes,
     orders_it,
     read_answer,
+    refuses_at_last,
+    remarks_on_yes,
     requests,
     restates,
     rules_out,
+    sets_aside,
+    speaks_of,
     turns_down,
     undoes,
+    undoes_change,
 )
 
 OFFER = "refund 29.00 EUR of invoice 0042 to the card ending in 4242"
@@ -363,3 +368,54 @@ def test_undoing_is_asked_for_in_few_words(text: str, undo: bool) -> None:
 def test_a_question_for_the_price_of_what_is_offered(text: str, price: bool) -> None:
     assert asks_price(text, SEATS) is price
     assert not asks_price(text, 'delete the bucket "reports"')
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("Yes, that one, she's standing next to me and nodding", True),
+        ("Yes please, my colleague from finance agrees", True),
+        ("yes and how are you", False),
+        ("yes, but only the small one", False),
+        ("yes, and send me the invoice", False),
+        ("yes, 3 of them", False),
+        ("Sure, I'd like to know more about it", False),
+        ("she is nodding", False),
+    ],
+)
+def test_a_yes_with_a_remark_beside_it(text: str, remark: bool) -> None:
+    assert remarks_on_yes(text, 'delete the queue "mail-queue"') is remark
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("Two will do nicely. So no, don't add any. Thank you kindly.", "Thank you kindly."),
+        ("Ten? No. Make it 12.", "Make it 12."),
+        ("no wait, business is enough", None),
+        ("Two will do. Then add 2, no more than that.", None),
+    ],
+)
+def test_a_no_after_a_value(text: str, after: str | None) -> None:
+    assert refuses_at_last(text) == after
+
+
+def test_a_request_is_taken_back_in_a_short_first_sentence() -> None:
+    assert drops_request("Scusi, forget it! My wife tells me that we need it for the season. No cancellation please.")
+    assert not drops_request("Scusi, forget it! I need 3 seats instead.")
+
+
+def test_sending_it_to_somebody_else_refuses_nothing() -> None:
+    assert not turns_down("please don't send it to me, the link should go to our archivist")
+    assert turns_down("please don't send it")
+
+
+def test_things_may_be_left_as_they_are() -> None:
+    assert sets_aside("no thank you haha. we stay where we are")
+    assert not sets_aside("we stay where we are, please add 3 seats") and not sets_aside("shall we stay where we are?")
+
+
+def test_what_is_to_be_undone_is_called_by_its_name() -> None:
+    assert undoes_change("Could you take the cancellation back?") and not undoes_change("take the money back please")
+    assert speaks_of("take the cancellation back", "Cancel the subscription")
+    assert not speaks_of("take the cancellation back", "A payment taken twice")
