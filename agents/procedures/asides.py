@@ -49,6 +49,9 @@ _BESIDE = re.compile(
             # months whose papers somebody has
             rf"(?:{_NOT_ASKING}\b(?:i|we|they) (?:still |only )?(?:have|got)|\balready (?:has|have|got)|\bhas) "
             rf"(?:already )?(?:(?:the|that|those|invoices?|bills?|ones?|for|of|from) )*{LISTED_MONTHS.pattern}",
+            # a month that is taken back
+            rf"\b(?:forget|skip|leave out|ignore|scratch|never mind) (?:about )?(?:the )?{MONTH}\b"
+            r"(?: (?:invoice|bill|one|fee|payment|charge))?",
             # what is in use
             rf"{_SENTENCE}(?![^.!?;\n]*\b(?:please|pls|send|delete|remove|could|can|would)\b)[^.!?;\n]*"
             r"\b(?:is|are) (?:all |both )?still (?:\w+ )?(?:used|needed|required|wanted|in use)\b[^.!?;\n]*",
@@ -111,7 +114,8 @@ _SPARED = re.compile(
             r"(?: (?:two|three|ones?|can|may|must|should|shall|will|all|both|simply|just)){0,2} (?:stays?|remains?)\b"
             rf"{_AS_BEFORE}[^.!?;\n]*",
             # "keep A and B", "don't touch the cache", "leave A alone"
-            rf"\b(?:keep|leave|spare|(?:do not|don't|dont|not|never) touch|hands off) "
+            rf"\b(?:(?:(?:keep|leave) (?:your |the |all )?)?(?:hands|fingers) off|keep|leave|spare|"
+            r"(?:do not|don't|dont|not|never) touch) "
             rf"(?!\w+ing\b)(?:{_SPARED_NAMES}|{_OTHERS})"
             rf"(?: (?:alone|be|as (?:it|they|is)|untouched|out of (?:it|this))\b)?",
         )
@@ -150,6 +154,11 @@ _WRITER = re.compile(r"\b(?:i'?m|i am|my name is|(?:that'?s|it'?s) me,?) (?:the 
 def without_writer(text: str) -> str:
     """The text less the name that its writer says is their own ("rivera, i'm morgan")."""
     return _WRITER.sub(" ", text)
+
+
+def negated_in(text: str) -> str:
+    """What a text rules out by a "not" ("not Ortiz, the other one" gives "not Ortiz")."""
+    return " ".join(found[0] for found in _NEGATED.finditer(text))
 
 
 def without_negated(text: str) -> str:

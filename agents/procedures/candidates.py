@@ -121,7 +121,7 @@ def says_me(text: str) -> bool:
 
 def says_not_me(text: str) -> bool:
     """Whether an answer says that its writer is not meant ("not me, the other one")."""
-    return re.match(rf"\W*(?:(?:no|it'?s|that'?s)\W+)*not (?:for )?{_ME}\b", text, re.I) is not None
+    return re.match(rf"\W*(?:(?:no|it'?s|that'?s|well|oh|sorry)\W+)*not (?:for )?{_ME}\b", text, re.I) is not None
 
 
 def named_in(slot: Slot, text: str, candidates: Sequence[dict[str, Any]]) -> list[Any]:
@@ -148,7 +148,7 @@ def candidate_named(
     another = re.search(r"\b(other|another|different) (one|invoice|user|payment|resource)?\b", low)
     if current is not None and another and not _named_again(slot, current, candidates, low):
         others = [item for item in candidates if identity(slot, item) != current]
-        alike = _alike(slot, current, candidates)
+        alike = alike_to(slot, current, candidates)
         if len(others) == 1 or len(alike) == 1:
             return Found(identity(slot, (others if len(others) == 1 else alike)[0]))
         candidates = others or candidates
@@ -202,7 +202,7 @@ def _named_again(slot: Slot, current: Any, candidates: Sequence[dict[str, Any]],
     return any(re.search(rf"\b(?:it'?s|for|yes,?|only|just) {re.escape(word)}\b", low) for word in words)
 
 
-def _alike(slot: Slot, current: Any, candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def alike_to(slot: Slot, current: Any, candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of users, those who share a name with the current one: "the other one" is one of them."""
     if slot.type != "user":
         return []
@@ -292,6 +292,10 @@ def _likeness(
     return score
 
 
+_SHALL_BE = re.compile(r"\b(?:an?|to|as|into) (?:(?!the\b)\w+ )?$")
+"""What stands before what somebody or something shall become."""
+
+
 def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds: set[str]) -> float:
     said = plain(value)
     if re.fullmatch(r"\d{4}-\d{2}(-\d{2}.*)?", value):
@@ -302,7 +306,9 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds
             1.0 if key in ("issued_on", "period", "month", "paid_on") and value[:7] in months_in(text, today) else 0.0
         )
     plural = "s?" if key == "kind" else ""
-    if re.search(rf"(?<![\w.]){re.escape(said)}{plural}(?![\w])", low):
+    if (hit := re.search(rf"(?<![\w.]){re.escape(said)}{plural}(?![\w])", low)) is not None:
+        if key == "role" and _SHALL_BE.search(low[: hit.start()]) is not None:
+            return 0.0  # "an ordinary member account is enough": what somebody shall be says nothing of who it is
         if key in TRAITS:
             return 0.5  # what something is, or shall become, says less than what it is called
         return 4.0 if key in ("id", "number", "email", "invoice_id") else 3.0
@@ -316,7 +322,7 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds
             return 0.0
         spoken = re.findall(r"\w+", low)
         hits = sum(
-            any(word == other or (len(word) > 4 and fuzz.ratio(word, other) >= 85) for other in spoken)
+            any(other in (word, f"{word}s") or (len(word) > 4 and fuzz.ratio(word, other) >= 85) for other in spoken)
             for word in words
         )
         return (2.0 if key != "email" else 1.5) * hits / max(len(words), 1)

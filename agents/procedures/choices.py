@@ -10,16 +10,21 @@ from tools.provenance import NUMBER_WORDS
 NUMBER = rf"(?:\d{{1,4}}|{'|'.join(word for word in NUMBER_WORDS if word not in ('a', 'an', 'another', 'zero'))})"
 
 
-def choice_wished(slot: Slot, text: str) -> Found | None:
+def choice_wished(slot: Slot, text: str, *, settled: bool = False) -> Found | None:
     """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
     another ("a cache to take load off the server"), else the longest phrase.
+
+    `settled`: it has a value, which only a wish changes, and no reason or likeness ("the same place as our database").
     """
-    low = _NOT_THAT.sub(" ", _KEPT.sub(" ", _SETTLED.sub(" ", plain(text))))
-    wished = _UNWANTED.sub(" ", low)
-    return _choice_in(slot, wished) or (_choice_in(slot, low) if wished != low else None)
+    low = plain(text)
+    for beside in (_APOLOGY, _SETTLED, _KEPT, _NOT_THAT):
+        low = beside.sub(" ", low)
+    wished = _UNWANTED.sub(" ", _TAKEN_AWAY.sub(" ", low))
+    found = _choice_in(slot, wished, settled=settled)
+    return found or (_choice_in(slot, low, settled=settled) if wished != low else None)
 
 
-def _choice_in(slot: Slot, low: str) -> Found | None:
+def _choice_in(slot: Slot, low: str, *, settled: bool) -> Found | None:
     reasons = [(reason.start(), reason.end()) for reason in _REASON.finditer(low)]
     hits = [
         (
@@ -33,10 +38,11 @@ def _choice_in(slot: Slot, low: str) -> Found | None:
         for hit in _said(said).finditer(low)
         if said.startswith(("not ", "no ")) or _RULES_OUT.search(low[: hit.start()]) is None
     ]
+    hits = [hit for hit in hits if hit[0] or not settled]
     return Found(max(hits)[3]) if hits else None
 
 
-_RULES_OUT = re.compile(r"\b(?:not|nor|instead of|rather than) (?:the |an? |our |that |this )?$")
+_RULES_OUT = re.compile(r"\b(?:not|nor|no|without|instead of|rather than) (?:the |an? |our |that |this )?$")
 """What stands before a choice that is ruled out."""
 _LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")
 
@@ -66,13 +72,21 @@ _KEPT = re.compile(
     r"\b(?:stays?|remains?|(?:be|is|are) kept|as (?:it|they) (?:is|are))\b|"
     r"\b(?:keep|leave) (?:everything else|everything as|(?:all )?the (?:rest|others?)|all others?)\b|"
     r"\b(?:leave|keep) (?:him|her|them|it|us|me) (?:as |an? |on |at |the )[\w ]{2,20}|"
+    r"\b(?:moved|copied|saved|exported|backed up|migrated|rescued|taken) everything\b|"
     r"\b(?:everything|all) (?:that )?(?:i|we|he|she|they|you) (?:\w+ )?(?:need|needed|want|wanted|had|have)\b"
 )
 """What shall stay as it is, or what somebody has: nothing is asked of that."""
+_APOLOGY = re.compile(r"(?:^|[.,;!?\n-]\s*)(?:sorry,? |oh,? )?my (?:own )?(?:mistake|bad|error|fault)\b")
+"""Who apologises names no reason ("the 15 have arrived, my mistake")."""
 _NOT_THAT = re.compile(
     r"[^.!?;\n]*\bnot (?:that|this|those|these)(?: ones?)?\b(?=\s*(?:[.,!?;]|$|please\b|pls\b))[^.!?;\n]*"
 )
 """What a customer speaks of to say that it is not meant ("the overview we have, so not that one")."""
+_TAKEN_AWAY = re.compile(
+    r"\b(?:take|remove|strip|revoke|withdraw|drop|lose|pull)\b[^.,;!?]{0,20}?\b[\w-]+ (?:rights?|role|powers?|access|"
+    r"permissions?)\b[^.,;!?]{0,20}?\b(?:away|from|off)\b"
+)
+"""What somebody had and shall lose ("take the administrator rights away from him")."""
 _UNWANTED = re.compile(
     r"\b(?:do not|don't|dont|does not|doesn't|no longer|not|never|nor|won't|wouldn't|will not|would not) "
     r"(?:be )?(?:wants?|wish|wishes|needs?|like|have|wanting|needing|requiring)\b"

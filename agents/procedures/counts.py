@@ -42,6 +42,8 @@ _TOTALS = _patterns(
     rf"\b(?:{_VERBS})\b[^.!?\d]{{0,40}}\bto (?:just |only |exactly )?<N>{_MORE}",
     rf"\b(?:(?:{_VERBS}|keep|leave|have) (?:us|it|them|the \w+|this|that)|set|cap|keep|stay|hold|be|fix)\b"
     rf"[^.!?\d]{{0,20}}\bat (?:just |only |exactly )?<N>{_MORE}",
+    r"\bend(?:ing)? up (?:at|with) (?:just |only |exactly )?<N>",
+    r"\b(?:i|we)(?:'d| would|'ll| will| want to| shall)? (?:only |just |rather |like to )*keep (?:only |just )?<N>",
     r"\bmake <N> (?:out )?of (?:it|them|that)\b",
     r"\b(?:have|has|had|are|were|got|with|pay(?:ing)? for|at|on)\s+(?:only |now |currently )?<M>[^!?\d]{0,25}[.,;] "
     r"(?:please |pls |so |now )?make (?:it|that|them) <N>",
@@ -63,7 +65,7 @@ _CHANGES = _patterns(
     r"<N>\s+(?:extra|additional|further|new)\b",
 )
 _STANDING = _patterns(
-    rf"\b(?:have|has|had|now|currently|it'?s|there are|of (?:the|our)|paying for|pay for)\s+<N>{_MORE}",
+    rf"\b(?:have|has|had|now|currently|it'?s|there are|(?<!\brid )of (?:the|our)|paying for|pay for)\s+<N>{_MORE}",
     rf"\bcount <N>{_MORE}",
     r"<N> (?:booked|in use|used|taken|occupied|paid for|filled)\b",
 )
@@ -90,7 +92,9 @@ _WAYS = {
     "fewer": re.compile(
         r"\b(?:remove|removing|fewer|less|reduce|reducing|decrease|decreasing|lower|lowering|cut|cutting|drop|dropping|"
         r"release|trim|minus|shrink|downsize|delete|get rid of|give up|free up|(?:give|hand)\b[^.,;!?]{0,30}\bback|"
-        r"(?:take|taking)\b[^.,;!?]{0,30}\b(?:off|away|out))\b",
+        r"(?:take|taking)\b[^.,;!?]{0,30}\b(?:off|away|out)|"
+        r"(?:some|a few|those|these|they|two|three|\d{1,3})(?: of (?:them|those|these|ours))? "
+        r"(?:can |may |could |should )?go)\b",
         re.IGNORECASE,
     ),
 }
@@ -138,9 +142,13 @@ def move_in(text: str) -> Move | None:
     )
 
 
+_MORE_THAN = re.compile(r"\b(?:more|fewer|less) [\w'-]+ than\b", re.IGNORECASE)
+"""What there is more of than of something else ("we've more places than people")."""
+
+
 def direction_in(text: str) -> str | None:
     """Whether the text asks for ``more`` or ``fewer``: by the words at the number, else by the only ones there are."""
-    text = without_ruled_out(text)
+    text = _MORE_THAN.sub(" ", without_ruled_out(text))
     if (signed := re.search(r"(?<![\w.,-])([+-])\s?\d{1,4}(?![\w.,-]*\d)", text)) is not None:
         return "more" if signed[1] == "+" else "fewer"
     if (

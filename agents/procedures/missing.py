@@ -42,6 +42,10 @@ _PEOPLE = (
         rf"\s+{_TITLES}({_CAPITAL}(?: {_CAPITAL})?)"
     ),
     re.compile(rf"\b({_CAPITAL}(?: {_CAPITAL})?)\s+(?i:{_TROUBLE})"),
+    re.compile(
+        r"\b(?i:rights?|role|access|powers?|permissions?)\s+(?i:away\s+)?(?i:from|of|off)"
+        rf"\s+({_CAPITAL}(?: {_CAPITAL})?)"
+    ),
     # small letters in a place where nothing but a person stands
     re.compile(rf"\bunlock ([a-z][\w'’-]+){_ENDS}", re.IGNORECASE),
     re.compile(rf"\b(?:password|pw|login|role|rights) (?:of|for) ([a-z][\w'’-]+){_ENDS}", re.IGNORECASE),

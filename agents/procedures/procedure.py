@@ -25,6 +25,7 @@ SlotType = Literal[
     "month",
     "text",
     "yes_no",
+    "email",
     "document",
     "incident",
 ]
@@ -49,6 +50,8 @@ class Slot:
     """The value that is taken where the customer was asked and what they said is no answer."""
     total: Expression | None = None
     """Over `total`, the number that the customer wants in all: the value that follows from it."""
+    present: Expression | None = None
+    """Of a plan: which one it is now, so that "the one in between" can be told."""
     optional: bool = False
     when_many: dict[str, str] = field(default_factory=dict)
     """Values that other slots take where more than `run.MOST_EACH` records are named for this one."""

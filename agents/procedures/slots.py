@@ -11,13 +11,14 @@ from agents.procedures.asides import (
     PERIOD,
     TAKEN_BACK,
     corrected_to,
+    negated_in,
     without_introduction,
     without_negated,
     without_signature,
     without_spared,
     without_writer,
 )
-from agents.procedures.candidates import Found, Several, candidate_named
+from agents.procedures.candidates import Found, Several, alike_to, candidate_named, identity
 from agents.procedures.choices import NUMBER, choice_wished
 from agents.procedures.counts import change_in, direction_in, wanted_in_all
 from agents.procedures.dates import months_in
@@ -43,6 +44,8 @@ def find(
             return found
         if slot.type == "count" and (bare := _BARE_COUNT.match(corrected)):
             return Found(int(bare[1]) if bare[1].isdigit() else NUMBER_WORDS[bare[1].lower()])
+    if candidates and (other := _other_than_negated(slot, text, candidates, today)) is not None:
+        return other
     if candidates is not None or slot.type in ("count", "month"):
         text = without_negated(text if asked else without_signature(text))
     if candidates is not None:
@@ -64,19 +67,37 @@ def find(
         return (_asked_for(slot, text, candidates, **chosen) or found) if isinstance(found, Several) else found
     match slot.type:
         case "choice":
-            return choice_wished(slot, text)
+            return choice_wished(slot, text, settled=current is not None)
         case "yes_no":
             return _yes_no(slot, text) if asked else None
         case "count":
             return Found(count) if (count := change_in(text)) is not None else None
         case "direction":
             return Found(way) if (way := direction_in(text)) is not None else None
+        case "email":
+            return Found(address[0].lower()) if (address := _EMAIL.search(text)) else None
         case "month":
             return Found(found[0]) if (found := months_in(text, today)) else None
         case _:
             return _free_text(text, asked)
 
 
+def _other_than_negated(slot: Slot, text: str, candidates: Sequence[dict[str, Any]], today: date) -> Found | None:
+    """Of two that are alike, the one that is not ruled out by name ("not Ortiz, the other one")."""
+    ruled_out = negated_in(text).lower()  # "Not Ortiz" would look like somebody's full name
+    if not ruled_out or not _THE_OTHER.search(text):
+        return None
+    named = candidate_named(slot, ruled_out, candidates, asked=True, today=today, current=None)
+    if not isinstance(named, Found):
+        return None
+    others = [item for item in candidates if identity(slot, item) != named.value]
+    alike = alike_to(slot, named.value, candidates)
+    left = others if len(others) == 1 else alike
+    return Found(identity(slot, left[0])) if len(left) == 1 else None
+
+
+_THE_OTHER = re.compile(r"\bother one\b|\bthe other\b(?=\s*(?:[.,;!?]|$|please\b|pls\b))", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _UNDECIDED = re.compile(
     r"\beither\b[^.!?\n]*\bor\b|\bwhich(?:so)?ever\b|\b(?:up to you|(?:you|your) (?:choose|pick|choice|decide))\b|"
     r"\bany (?:one )?of (?:them|these|those)\b",
@@ -121,6 +142,42 @@ def by_total(slot: Slot, total: int | None, names: dict[str, Any]) -> Found | No
     return Found(value) if value else None
 
 
+_BETWEEN = re.compile(
+    r"\b(?:the )?(?:one|plan) (?:in )?between\b|\bin[- ]between one\b|\bmiddle (?:one|plan)\b", re.IGNORECASE
+)
+_NEXT_UP = re.compile(
+    r"\b(?:the )?next (?:one |plan |step )?(?:up|higher|bigger)\b|\bone (?:step )?(?:up|higher)\b", re.IGNORECASE
+)
+_NEXT_DOWN = re.compile(
+    r"\b(?:the )?next (?:one |plan |step )?(?:down|lower|smaller)\b|\bone (?:step )?(?:down|lower)\b", re.IGNORECASE
+)
+
+
+def _step_from(
+    slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, current: Any, names: dict[str, Any]
+) -> Found | None:
+    """The plan that a text names by its place: between the one wished for and the present one, or next to the former.
+
+    The candidates stand in the order of the plans.
+    """
+    if slot.present is None or not candidates:
+        return None
+    order = [identity(slot, item) for item in candidates]
+    try:
+        present = slot.present.evaluate(names)
+    except ExpressionError:  # not looked up yet
+        return None
+    if current not in order:
+        return None
+    at = order.index(current)
+    if _BETWEEN.search(text) and present in order:
+        low, high = sorted((at, order.index(present)))
+        between = order[low + 1 : high]
+        return Found(between[0]) if len(between) == 1 else None
+    to = at + 1 if _NEXT_UP.search(text) else at - 1 if _NEXT_DOWN.search(text) else at
+    return Found(order[to]) if to != at and 0 <= to < len(order) and order[to] != present else None
+
+
 def answers(slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, *, today: date) -> bool:
     """Whether a message gives `slot` a value of its own; free text could be anything and so proves nothing."""
     if slot.type == "text" or (candidates is None and slot.source is not None):
@@ -151,7 +208,12 @@ def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: d
     """The slots that a message gives another value than they have ("no, the other invoice", "make it 2")."""
     text = _without_questions(text)
     corrected = corrected_to(text)
-    return (corrected and _revised(procedure, active, corrected, today)) or _revised(procedure, active, text, today)
+    named = _named(procedure, active, corrected, today) if corrected else {}
+    changed = {name: value for name, value in named.items() if value != active.slots[name]}
+    if changed:
+        return changed
+    whole = _named(procedure, active, text, today)  # what the correction leaves as it was is not looked for before it
+    return {n: value for n, value in whole.items() if value != active.slots[n] and n not in named}
 
 
 _REVISES = re.compile(
@@ -162,24 +224,36 @@ _REVISES = re.compile(
 """Words by which a question asks for another value."""
 
 
+_NAMES_FIRST = re.compile(r"\W*and (?:the |our |what of )?[\w.'-]+(?: [\w.'-]+)?\s*[,?]", re.IGNORECASE)
+"""A question about another record, which it names first ("and old-uploads, does anything hang on that one?")."""
+
+
 def _without_questions(text: str) -> str:
     """The text less the questions that only ask how things are ("what we paid for those two, does that come back?")."""
     sentences = re.split(r"(?<=[.!?])\s+|\n+", text)
-    kept = [s for s in sentences if not s.rstrip().endswith("?") or len(s.split()) <= 3 or _REVISES.search(s)]
+    kept = [
+        s
+        for s in sentences
+        if not s.rstrip().endswith("?") or len(s.split()) <= 3 or _REVISES.search(s) or _NAMES_FIRST.match(s)
+    ]
     return " ".join(kept) if len(kept) < len(sentences) else text
 
 
-def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
-    changed: dict[str, Any] = {}
+def _named(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
+    """The values that a message names for slots that have one, be they new or the same."""
+    named: dict[str, Any] = {}
     reckoned = bool(told_from({1, 2}, text))  # from a number before, so "less" gives no direction
     total = in_all(text, active.in_all, opening=False)
     for name, slot in procedure.slots.items():
-        if name == active.waiting_for or active.slots.get(name) is None or slot.type in ("yes_no", "text"):
+        if name == active.waiting_for or slot.type in ("yes_no", "text"):
+            continue
+        if active.slots.get(name) is None and not (slot.type == "email" and name in active.slots):
             continue
         candidates = candidates_of(slot, active)
         if slot.source and candidates is None:
             continue
-        found = by_total(slot, total, {**active.saved, "slots": active.slots})
+        known = {**active.saved, "slots": active.slots}
+        found = by_total(slot, total, known) or _step_from(slot, text, candidates, active.slots[name], known)
         if found is None and slot.type == "count" and (told := told_from({active.slots[name]}, text)):
             found = Found(told.pop())
         if reckoned and slot.type == "direction":
@@ -187,9 +261,9 @@ def _revised(procedure: Procedure, active: ActiveProcedure, text: str, today: da
         if found is None and slot.type == "count" and (those := _THOSE.search(text)):
             found = Found(int(those[1]) if those[1].isdigit() else NUMBER_WORDS[those[1].lower()])
         found = found or find(slot, text, candidates, asked=False, today=today, current=active.slots[name])
-        if isinstance(found, Found) and found.value != active.slots[name]:
-            changed[name] = found.value
-    return changed
+        if isinstance(found, Found):
+            named[name] = found.value
+    return named
 
 
 def _yes_no(slot: Slot, text: str) -> Found | None:

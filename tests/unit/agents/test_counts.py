@@ -131,6 +131,7 @@ def test_an_hour_is_no_count() -> None:
         ("would you take the two extra ones off?", "fewer", 2),
         ("45 booked, 43 in use, so please drop the two spare ones", "fewer", 2),
         ("two extra seats please", "more", 2),
+        ("we pay for 11 places and only 9 people sit in them. get rid of the two spare ones pls", "fewer", 2),
     ],
 )
 def test_the_extra_ones_may_be_those_that_go(text: str, way: str, count: int) -> None:
@@ -146,6 +147,7 @@ def test_the_extra_ones_may_be_those_that_go(text: str, way: str, count: int) ->
         ("we only need four seats from now on instead of five, so please take one off", 4),
         ("Two, they get their badges at 8", None),
         ("please set us at 8", 8),
+        ("I'd want to end up at 13, with one spare chair", 13),
     ],
 )
 def test_how_many_in_all_a_request_means(text: str, total: int | None) -> None:

@@ -11,6 +11,7 @@ from agents.frame import ActiveProcedure
 from agents.procedures.asides import without_negated, without_signature
 from agents.procedures.candidates import Found, Several, all_named, refers_back
 from agents.procedures.dates import months_in
+from agents.procedures.expressions import Expression
 from agents.procedures.procedure import Procedure, Slot
 from agents.procedures.slots import answers, clause_about, find, revisions
 
@@ -593,3 +594,46 @@ def test_what_somebody_has_everything_of_is_not_all_that_there_is() -> None:
 )
 def test_what_refers_to_an_invoice_that_was_spoken_of(text: str, back: bool) -> None:
     assert refers_back(slot("invoice"), text) is back
+
+
+def test_an_address_is_taken_from_the_words() -> None:
+    address = slot("email", optional=True)
+    found = find(address, "send it to Hello@DustyBoxes.example, please", None, asked=False, today=TODAY)
+    assert found == Found("hello@dustyboxes.example")
+    assert find(address, "send it @ once", None, asked=False, today=TODAY) is None
+
+
+def test_of_two_the_one_that_is_not_ruled_out() -> None:
+    assert value("user", "Not Ortiz, the other one please", SAMS[1:], asked=True) == "usr_2"
+    assert revised("user", "not Ortiz, the other one", "usr_2", SAMS) == {}
+
+
+def test_what_a_correction_leaves_as_it_was_is_not_looked_for_before_it() -> None:
+    said = "and october also maybe? hm no, forget october, we were open then. so only november"
+    assert revised("invoice", said, "in_0042", INVOICES) == {}
+    assert revised("invoice", "october. hm no, september", "in_0042", INVOICES) == {"invoice": "in_0040"}
+
+
+@pytest.mark.parametrize(
+    ("text", "plan"),
+    [
+        ("then take the one in between", "team"),
+        ("the next one up then", "team"),
+        ("the next one down", None),
+        ("take the one in the catalogue", None),
+    ],
+)
+def test_a_plan_by_its_place(text: str, plan: str | None) -> None:
+    plans = [{"plan": name} for name in ("starter", "team", "business", "enterprise")]
+    by_place = slot("plan", present=Expression("subscription.plan"))
+    procedure = Procedure("p", "p", "p", "account", "billing", [], {"plan": by_place}, [], "")
+    active = ActiveProcedure(
+        name="p", slots={"plan": "starter"}, saved={"_plan": {"plans": plans}, "subscription": {"plan": "business"}}
+    )
+    assert revisions(procedure, active, text, TODAY) == ({"plan": plan} if plan else {})
+
+
+def test_who_apologises_names_no_reason() -> None:
+    reason = slot("choice", choices={"something_else": ["mistake", "by mistake"], "outage": ["was down"]})
+    assert find(reason, "the 15 have arrived already, my mistake.", None, asked=False, today=TODAY) is None
+    assert find(reason, "we ordered it by mistake", None, asked=False, today=TODAY) == Found("something_else")
