@@ -22,8 +22,8 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import revisions
 from agents.state import TurnState
 from agents.triage.courtesy import closes, introduces, introduces_first, only_agrees, settles, thanks_only
-from agents.triage.phrasing import merely_states, proposes_another
-from agents.triage.route import ACT, SECOND, Guess, Reading, learned_matter, route
+from agents.triage.phrasing import leans_on_last, merely_states, orders, proposes_another
+from agents.triage.route import ACT, LIKELY, SECOND, Guess, Reading, learned_matter, route
 from agents.triage.subjects import only_subject
 from agents.turn import TurnContext
 from records.conversation import Role
@@ -123,16 +123,31 @@ async def triage(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Lit
 
 
 async def _read(turn: TurnContext, odds: dict[str, float]) -> Reading:
-    """The message; after one that was not understood, together with that one, where only both say what is meant."""
+    """The message; with what the customer wrote before it, where only both say what is meant."""
     services, frame = turn.services, turn.frame
     reading = _asked_what(turn, await Reading.of(turn.text, services.classify, odds))
-    if not frame.failed_turns or frame.active is not None or len(turn.text.split()) <= FEW_WORDS:
+    if frame.active is not None or len(turn.text.split()) <= FEW_WORDS:
         return reading
+    if not frame.failed_turns:
+        return await _with_what_was_spoken_of(turn, reading, odds)
     before = not_understood(turn)
     if not before or _says_what(reading, turn) or thanks_only(turn.text):
         return reading
     joined = await Reading.of(f"{before[-1]}\n{turn.text}", services.classify, odds)
     return joined if _says_what(joined, turn) else reading
+
+
+async def _with_what_was_spoken_of(turn: TurnContext, reading: Reading, odds: dict[str, float]) -> Reading:
+    """The message; of a request that leans on the matter settled last ("then prepare one"), with that matter's words.
+
+    Only where the message alone says too little, and both together say what it alone may mean too.
+    """
+    last = turn.frame.last
+    if last is None or not (leans_on_last(turn.text) and orders(turn.text)) or _says_what(reading, turn):
+        return reading
+    joined = await Reading.of(f"{last.opening}\n{turn.text}", turn.services.classify, odds)
+    may_mean = {intent for intent, p in reading.whole.ranking if p >= LIKELY}
+    return joined if joined.whole.best[0] in may_mean and _says_what(joined, turn) else reading
 
 
 def _asked_what(turn: TurnContext, reading: Reading) -> Reading:

@@ -16,12 +16,14 @@ from agents.consent import (
     names_as_not_meant,
     requests,
     rules_out,
+    sets_aside,
+    speaks_of,
     turns_down,
     undoes,
     undoes_change,
 )
 from agents.frame import ActiveProcedure
-from agents.procedures.candidates import Several, all_named
+from agents.procedures.candidates import Several, all_named, identity, says_not_me
 from agents.procedures.choosing import only_chooses, topics_meant
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Step
@@ -73,6 +75,7 @@ class ProcedureRun(Steps):
     def _understand(self) -> None:
         frame, brief = self.frame, self.brief
         invited, frame.invited = frame.invited, None
+        frame.pending = [waits for waits in frame.pending if not self._is_not_meant(waits[0])]
         agreed = brief.offer_answer == "yes"  # then it has been done, and nothing may say that it was left
         if frame.active is not None and not agreed and self._not_meant(frame.active):
             self._start_without(frame.active)
@@ -100,6 +103,9 @@ class ProcedureRun(Steps):
             self._undo()
         if frame.clarifying and brief.route.kind != "start" and brief.answers.puts_off(brief.text):
             raise Stop(Speech(self._system("system_take_time"), "question"))
+        if frame.active is None and frame.clarifying and sets_aside(brief.text):
+            frame.clarifying, frame.clarified_words = [], ""
+            raise Stop(Speech(self._system("system_dropped"), "reply"))
         if frame.clarifying and brief.route.kind != "start":
             chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
             named = frame.clarifying
@@ -117,7 +123,7 @@ class ProcedureRun(Steps):
             case "start" if frame.active is None or self._starts_another(frame.active):
                 if frame.active is not None and denies(brief.text, self._procedure(frame.active).title):
                     frame.stack.pop()
-                self._start(brief.route.intents)
+                self._start(self._not_denied(brief.route.intents))
             case "start" | "continue" if frame.active is not None:
                 self._correct(frame.active)
             case "resume" if frame.last is not None:
@@ -128,8 +134,25 @@ class ProcedureRun(Steps):
                 self._clarify()
             case _ if not frame.failed_turns and declines(brief.text):
                 raise Stop(Speech(self._system("system_dropped"), "reply"))
+            case _ if frame.last is not None and self._documented():
+                self._start(((self.library.topics.answering, brief.text),))
             case _:
                 self._out_of_scope()
+
+    def _not_denied(self, requests: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """The requests less those of which the message says that it is not about them, where any is left."""
+        meant = tuple(
+            (intent, words)
+            for intent, words in requests
+            if (procedure := self.library.for_intent(intent)) is None
+            or not denies(self.brief.text, procedure.title.partition(" ")[2])
+        )
+        return meant or requests
+
+    def _documented(self) -> bool:
+        """Whether the message only asks something, and the help centre answers it."""
+        text, answering = self.brief.text, self.library.topics.answering
+        return bool(answering) and "?" in text and not orders(text) and self.brief.relevance >= RELEVANT
 
     def _take_way(self, chosen: list[str], named: list[str]) -> None:
         """Who chose between more and fewer has said which: their first words no longer decide it."""
@@ -148,6 +171,11 @@ class ProcedureRun(Steps):
     def _not_meant(self, active: ActiveProcedure) -> bool:
         """Whether the message says of the matter under way that it is not the one meant."""
         return names_as_not_meant(self.brief.text, self._procedure(active).subjects)
+
+    def _is_not_meant(self, intent: str) -> bool:
+        """The same of one that waits ("Business yes, go ahead. The two seats, no")."""
+        procedure = self.library.for_intent(intent)
+        return procedure is not None and names_as_not_meant(self.brief.text, procedure.subjects)
 
     def _start_without(self, active: ActiveProcedure) -> None:
         """Leave a matter that is not the one meant ("no, not the subscription"), and take up what else is asked for."""
@@ -180,7 +208,10 @@ class ProcedureRun(Steps):
     def _undo(self) -> None:
         """A person sees to what shall be undone; what was declined needs no undoing."""
         settled = [matter for matter in (self.frame.last, self.frame.acted) if matter is not None]
-        acted = next((matter for matter in settled if self._procedure(matter).offered), None)
+        offered = [matter for matter in settled if self._procedure(matter).offered]
+        if undoes_change(self.brief.text):
+            offered = [matter for matter in offered if speaks_of(self.brief.text, self._procedure(matter).title)]
+        acted = next(iter(offered), None)
         if acted is not None and not acted.declined:
             procedure = self._procedure(acted)
             raise Stop(self._hand_over(procedure.queue, f"wants undone what was just done: {procedure.title}"))
@@ -298,16 +329,27 @@ class ProcedureRun(Steps):
     def _correct(self, active: ActiveProcedure) -> bool:
         """Take over a changed value ("no, the other invoice"); the procedure then starts over with it."""
         changed = revisions(self._procedure(active), active, self.brief.text, self.today)
+        changed = {name: value for name, value in changed.items() if not self._is_ruled_out(active, name, value)}
         if changed:
             active.in_all = in_all(self.brief.text, active.in_all, opening=False)
             active.slots |= changed
             active.position, active.waiting_for, active.saved = 0, None, {}
         return bool(changed)
 
+    def _is_ruled_out(self, active: ActiveProcedure, name: str, value: Any) -> bool:
+        """Whether a user is the writer, who says that they are not meant ("not me, the other one")."""
+        slot = self._procedure(active).slots[name]
+        mine = str(self.brief.customer.get("contact_email", "")).lower()
+        users = candidates_of(slot, active) or [] if slot.type == "user" else []
+        return says_not_me(self.brief.text) and any(
+            identity(slot, user) == value and str(user.get("email", "")).lower() == mine for user in users
+        )
+
     def _clarify(self) -> None:
         intents = [intent for intent, _ in self.brief.route.intents if self.library.for_intent(intent)][:MOST_NAMED]
         answering = self.library.topics.answering
         answered = bool(answering) and "?" in self.brief.text and self.brief.relevance >= RELEVANT
+        answered = answered and not orders(self.brief.text)
         last = self._procedure(self.frame.last).intent if self.frame.last is not None else ""
         follows_up = answered and last and leans(self.brief.text)
         follows_up = follows_up and not requests(self.brief.text) and not orders(self.brief.text)

@@ -147,9 +147,14 @@ class Steps:
         procedure = self.library.for_intent(intent)
         if procedure is None:
             return
-        self.frame.stack = [active for active in self.frame.stack if active.name != procedure.name][-2:]
+        kept = (active for active in self.frame.stack if not self._replaced(active, procedure))
+        self.frame.stack = list(kept)[-2:]
         self.frame.stack.append(ActiveProcedure(name=procedure.name, opening=words, doubtful=doubtful))
         self._consumed = True
+
+    def _replaced(self, active: ActiveProcedure, by: Procedure) -> bool:
+        """Whether a matter under way ends in what another one ends in, so that the later one takes its place."""
+        return active.name == by.name or self._opposite(self._procedure(active).intent, [(by.intent, "")])
 
     def _not_understood(self) -> None:
         """The customer is asked once; whoever is not understood a second time gets a person, not a guess."""
@@ -292,9 +297,23 @@ class Steps:
         elif slot.optional:
             self._take(active, slot, None)
         else:
-            if answering and self._says_more(active, slot):
+            aside = answering and several is None and not missing and self._answers_aside(active)
+            if aside or (answering and self._says_more(active, slot)):
                 active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
             self._ask(active, slot, options, missing)
+
+    def _answers_aside(self, active: ActiveProcedure) -> bool:
+        """Say what the documentation answers to a question that was asked instead of an answer."""
+        asked = active.asked.get("aside", 0)
+        if "?" not in self.brief.text or self.brief.relevance < RELEVANT or asked >= MAX_ASKED:
+            return False
+        quoted = quote(self.brief.text, self.brief.passages)
+        if quoted is None:
+            return False
+        active.asked["aside"] = asked + 1
+        self.spoken.append(quoted.text)
+        self.citations.append(quoted.document_id)
+        return True
 
     def _me_or_not(self, slot: Slot, text: str, listed: Sequence[dict[str, Any]]) -> Found | None:
         """Of the users that were listed, who writes ("me"), or the only other one ("not me, the other one")."""
@@ -388,7 +407,7 @@ class Steps:
         elif count > 1:
             question = f"{self._system('system_ask_again')} {question}"
         self.spoken.append(question)
-        raise Stop(Speech(self._text(), "question"))
+        raise Stop(Speech(self._text(), "question", citations=tuple(self.citations)))
 
     def _answer(self, procedure: Procedure, question: str) -> None:
         nearest = quote(question, self.brief.passages) if self.brief.relevance >= NEAR else None

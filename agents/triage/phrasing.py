@@ -21,7 +21,7 @@ _ORDERS = re.compile(
     r"(?:^|[.!?;:,\n][^\S\n]*|"
     r"\b(?:and|also|then|just|so|now|ok|okay|yes|great|right|fine|good|well|perfect) )(?:send|give|add|remove|cancel|"
     r"make|tell|put|reset|let|close|delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|"
-    r"book|create|stop|drop|raise|lower|restore|check)\b",
+    r"book|create|stop|drop|raise|lower|restore|check|prepare)\b",
     re.IGNORECASE,
 )
 _STATES = re.compile(
@@ -70,6 +70,9 @@ _NOT_MEANT = re.compile(
     r"(?:^|(?<=[.!?;\n]))(?![^.!?;\n]*\b(?:please|refund|cancel|delete|remove|back|instead)\b)"
     r"[^.!?;\n]*\b(?:(?:is|are|was|were) not|isn't|aren't|wasn't|weren't) "
     r"(?:what|the (?:one|ones|thing|kind)) (?:\w+ ){1,3}?(?:mean|want|need|ask|look|request)\w*[^.!?;\n]*[.!?;]?|"
+    r"(?:^|(?<=[.!?;,\n]))\s*(?:no,? )?(?:(?:it|this|that)(?:'s| is) not|"
+    r"(?:it|this|that) isn't) (?:about )?(?:the|our|my|an?) "
+    r"[\w-]+(?=\s*[,.;\n])|"
     r"(?:^|(?<=[.!?;,\n]))[^.!?;,\n]*\b(?:shall|should|must|may|need|needs|is|are) not (?:to )?(?:be )?"
     r"(?:changed|touched|cancell?ed|deleted|moved|removed|altered)\b[^.!?;,\n]*|"
     r"\b(?:i|we)(?:'ve| have)(?: got)? (?:(?:the|all|our|my|every|your|those) )*(?:receipts?|invoices?|bills?|"
@@ -135,6 +138,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _LEANS = re.compile(
     r"\b(?<!you call )(?<!they call )(?<!we call )(?:it|them|yours|theirs)\b|"
     r"\b(?:that|this|those|these)\b(?=\s*(?:$|[.,;!?]|(?:too|also|for|as|in|on|to|please|now|from|with)\b))|"
+    r"\b(?:an?|the) (?:small|smaller|big|bigger|large|larger|medium|cheap|cheaper|simple|normal) one\b|"
     r"\bthe (?:new|old|same|next|last|previous) ones?\b|\b(?:an?|another) copy\b(?! (?:of|from|for)\b)|"
     r"\bthe (?:one|two|three|four|five|six|others?|ones|rest)\b(?=\s*(?:$|[.,;!?]|(?:that|which|who|nobody|no one)\b))",
     re.IGNORECASE,
@@ -181,7 +185,7 @@ def asks_how_it_is(text: str) -> bool:
 _TERMS = re.compile(
     r"(?:^|[.!?;,\n])\W{0,8}(?:(?:and|so|or|but|then)\W{1,8})*do you (?:also |even |perhaps )*"
     r"(?:take|accept|support|allow|work with|deal with)\b[^.!?\n]*\?|"
-    r"\b(?:can|could) (?:we|i|one) (?:also )?pay (?:you )?(?:by|with|via|through) "
+    r"\b(?:can|could) (?:we|i|one) (?:also )?pay (?:you )?(?:also )?(?:by|with|via|through) "
     r"(?![^.!?\n]*\b(?:another|other|different|new|card)\b)[^.!?\n]*\?",
     re.IGNORECASE,
 )
@@ -203,7 +207,9 @@ def asks_how_to(text: str) -> bool:
 
 def supposes(text: str) -> bool:
     """Whether a message only asks what would be if ("say we gave up a seat, would we get money back?")."""
-    return _SUPPOSES.match(text.replace("’", "'")) is not None
+    sentences = [s for s in _SENTENCE_END.split(text.replace("’", "'")) if s.strip()]
+    asking = [s for s in sentences if asks(s)]
+    return bool(asking) and all(_SUPPOSES.match(s) is not None for s in asking)
 
 
 def without_ruled_out(text: str) -> str:
@@ -270,11 +276,45 @@ def leans(text: str) -> bool:
     return _LEANS.search(text) is not None
 
 
+_CONCLUDES = re.compile(
+    r"^\W*(?:(?:oh|ah|ok|okay|hm+|and|so|then|well)\W+)*(?:that|it|this)(?:'s| is|'d be| would be|'ll be| will be|"
+    r" makes| would make| comes to| would come to)\b[^?.!\n]*\?\W*$",
+    re.IGNORECASE,
+)
+
+
+def concludes(part: str) -> bool:
+    """Whether a part of a message asks whether its writer has understood ("so that would be 24 instead of 30?")."""
+    return _CONCLUDES.match(part.replace("’", "'")) is not None
+
+
+_POINTS_BACK = re.compile(
+    r"\b(?:for|of|on|about) (?:those|these|that|this|it|them)\b(?! (?:month|year|week|reason|purpose)\b)", re.IGNORECASE
+)
+
+
+def points_back(text: str) -> bool:
+    """Whether a request is about what was told before it ("what we paid for those two")."""
+    return _POINTS_BACK.search(text) is not None
+
+
 _BEGS = re.compile(
     r"\b(?:can|could|would|will) you (?:please |also |maybe |just )*(?:send|give|add|remove|cancel|make|put|reset|"
     r"delete|change|set|move|refund|create|unlock|restore|prepare|get|return)\b",
     re.IGNORECASE,
 )
+
+
+_ANOTHER_OF_IT = re.compile(
+    r"\b(?:prepare|send|make|create|order|book|take|add|do|(?:give|get|send|make) (?:us|me)) (?:one|some)\b"
+    r"(?! (?:more|of)\b)",
+    re.IGNORECASE,
+)
+
+
+def leans_on_last(text: str) -> bool:
+    """Whether a request stands on what was spoken of last ("then prepare one", "send it to me")."""
+    return leans(text) or _ANOTHER_OF_IT.search(text) is not None
 
 
 def orders(text: str) -> bool:

@@ -20,7 +20,8 @@ CLOSING = 300
 _OPENINGS = (
     r"(?:hi|hello|hey|hallo|greetings)(?: [\w'-]+){0,2}\s*[,.!:\n-]",
     rf"{GREETING}\s*[,.!\n-]",
-    r"(?:hi|hello|hey)(?: (?:there|team|all|everyone|everybody|support|guys|folks|again))*\s(?=\w)",
+    r"(?:hi|hello|hey)(?: (?:there(?! (?:is|are|was|were|seems?|has|have|must|might)\b)|"
+    r"team|all|everyone|everybody|support|guys|folks|again))*\s(?=\w)",
     r"(?:dear(?: [\w'.-]+){1,4}|to whom it may concern)\s*[,.!:\n-]",
     r"good (?:morning|afternoon|evening|day)(?: [\w'-]+){0,4}\s*[,.!:\n-]",
     r"(?:i )?hope (?:you|all|this|the)\b[^.!?\n]{0,60}[.!?\n]",
@@ -50,8 +51,13 @@ _WHO = re.compile(
 """Who writes and for whom, in a sentence without a verb ("Ann Lee, Mirador Health, administration.")."""
 
 
+_CHECKS_AGAIN = re.compile(r"\bdouble[ -]?check", re.IGNORECASE)
+"""Who double-checks speaks of nothing that happened twice."""
+
+
 def core_of(text: str) -> str:
     """The message without greeting, name, thanks in advance and signature, where anything else is left."""
+    text = _CHECKS_AGAIN.sub("check", text)
     for _ in range(COURTESIES):
         opening = _OPENING.match(text) or _WHO.match(text)
         if opening is None or _too_short(text[opening.end() :]):

@@ -11,12 +11,14 @@ from agents.triage.phrasing import (
     asks,
     asks_how_it_is,
     asks_terms,
+    concludes,
     halves_of,
     hangs,
     lacks_subject,
     leans,
     merely_states,
     parts_of,
+    points_back,
     rules_out,
     supposes,
     without_ruled_out,
@@ -212,7 +214,9 @@ def _clear_enough(found: tuple[tuple[str, str], ...], whole: Guess, parts: Seque
         return True
     if not asks(whole.text):  # "we've got eleven seats" may lead to anything
         return False
-    return not any(p >= LIKELY and name in topics.served and name not in meant for name, p in whole.ranking)
+    only = [part for part in parts if asks(part.text)]
+    basis = only[0] if len(only) == 1 and only[0].best[0] == intent else whole  # the other sentences ask for nothing
+    return not any(p >= LIKELY and name in topics.served and name not in meant for name, p in basis.ranking)
 
 
 def _confirmed_by_a_part(guess: Guess, parts: Sequence[Guess]) -> bool:
@@ -238,12 +242,27 @@ def _requests(reading: Reading, topics: Topics, *, at_least: float) -> tuple[tup
         if latest:  # what is no request of its own belongs to the one before it
             found[latest] = f"{found[latest]} {words}" if latest in found else words
         before = part.text
+    if background := _background(reading, tuple(found)):
+        return tuple((intent, guess.text) for intent in found if intent != background)
     found = _without_kin(found, guess, topics)
     if len(found) < 2 and (both := _both_halves(reading, topics)):
         return both
     if probability >= at_least and whole in topics.served - topics.small_talk and whole not in found and len(found) < 2:
         found = {whole: guess.text}
     return tuple((intent, words if len(found) > 1 else guess.text) for intent, words in found.items())
+
+
+def _background(reading: Reading, found: tuple[str, ...]) -> str:
+    """Of two requests the first, where it only tells what the second is about; else nothing.
+
+    "Two seats have stood empty since March. Could we have what we paid for those two back?" asks for no seat to go.
+    """
+    if len(found) != 2:
+        return ""
+    first = [part for part in reading.parts if part.best[0] == found[0]]
+    second = [part for part in reading.parts if part.best[0] == found[1]]
+    told = bool(first) and all(merely_states(part.text) for part in first)
+    return found[0] if told and any(asks(part.text) and points_back(part.text) for part in second) else ""
 
 
 def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...]:
@@ -290,7 +309,7 @@ def _is_request(part: Guess, whole: Guess, at_least: float) -> bool:
     intent, probability = part.best
     if probability < max(SECOND, at_least) or part.out_of_scope >= OUT_OF_SCOPE:
         return False
-    if rules_out(part.text) or hangs(part.text) or adds_only(part.text):
+    if rules_out(part.text) or hangs(part.text) or adds_only(part.text) or concludes(part.text):
         return False
     mentioned = dict(whole.ranking).get(intent, 0.0)
     if mentioned < SLIGHT and probability * (1 - part.out_of_scope) < ASIDE:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.triage.phrasing import asks_how_to, asks_terms, proposes_another, without_ruled_out
+from agents.triage.phrasing import (
+    asks_how_to,
+    asks_terms,
+    concludes,
+    points_back,
+    proposes_another,
+    without_ruled_out,
+)
 from agents.triage.reading import core_of, directed, sentences_of
 
 MAIL = (
@@ -68,6 +75,8 @@ def test_what_says_nothing_for_thousands_of_characters_is_read_quickly(repeated:
     message = (repeated * 8000)[:8000]
     assert without_ruled_out(message) and not asks_terms(message) and not asks_how_to(message)
     assert proposes_another(message) is False
+    assert not concludes(message) and not points_back(message)
+    assert core_of("can you double-check our seats") == "can you check our seats"
 
 
 @pytest.mark.timeout(10)
