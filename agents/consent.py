@@ -192,7 +192,7 @@ _PLEASE = re.compile(
 )
 _RULES_IT_OUT = re.compile(r"(?:\bnot|n't|\bnever|\bno)\s*$", re.IGNORECASE)
 _GOES_ON = re.compile(
-    r"(?:[.!;,\n]+\s*|\s+)(?=(?:and|also|plus|then|oh|while|could|can|after that|afterwards)\b)|"
+    r"(?:(?<![.!;,\n])[.!;,\n]+\s*|\s+)(?=(?:and|also|plus|then|oh|while|could|can|after that|afterwards)\b)|"
     r"(?<=[.!;\n])\s+",
     re.IGNORECASE,
 )

@@ -419,3 +419,11 @@ def test_what_is_to_be_undone_is_called_by_its_name() -> None:
     assert undoes_change("Could you take the cancellation back?") and not undoes_change("take the money back please")
     assert speaks_of("take the cancellation back", "Cancel the subscription")
     assert not speaks_of("take the cancellation back", "A payment taken twice")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("repeated", [".", "Yes, ", "no ", "we stay ", "forget it! ", "don't send it "])
+def test_thousands_of_characters_are_read_quickly(repeated: str) -> None:
+    text = (repeated * 8000)[:8000]
+    assert not remarks_on_yes(text, "add 3 seats") and after_yes(text, "add 3 seats") == ""
+    assert refuses_at_last(text) is None or drops_request(text) in (True, False)
