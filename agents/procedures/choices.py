@@ -79,7 +79,8 @@ _KEPT = re.compile(
 _APOLOGY = re.compile(r"(?:^|[.,;!?\n-]\s*)(?:sorry,? |oh,? )?my (?:own )?(?:mistake|bad|error|fault)\b")
 """Who apologises names no reason ("the 15 have arrived, my mistake")."""
 _NOT_THAT = re.compile(
-    r"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\bnot (?:that|this|those|these)(?: ones?)?\b(?=\s*(?:[.,!?;]|$|please\b|pls\b))[^.!?;\n]*"
+    r"(?:^|(?<=[.!?;\n]))[^.!?;\n]*\bnot (?:that|this|those|these)(?: ones?)?\b"
+    r"(?=\s*(?:[.,!?;]|$|please\b|pls\b))[^.!?;\n]*"
 )
 """What a customer speaks of to say that it is not meant ("the overview we have, so not that one")."""
 _TAKEN_AWAY = re.compile(
@@ -92,7 +93,7 @@ _UNWANTED = re.compile(
     r"(?:be )?(?:wants?|wish|wishes|needs?|like|have|wanting|needing|requiring)\b"
     r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
     r" [\w'-]+(?: (?:rights|role|access))?|"
-    r"\b(?<!-)[\w-]{1,40}(?:'s| is| was| would be)? (?:far |much |way )?(?:too (?:little|much|low|high|small|big|weak|dear|"
-    r"expensive)|not enough|wishful thinking)\b"
+    r"\b(?<!-)[\w-]{1,40}(?:'s| is| was| would be)? (?:far |much |way )?(?:too (?:little|much|low|high|small|big|weak|"
+    r"dear|expensive)|not enough|wishful thinking)\b"
 )
 """What is not wanted: "I don't want to be the administrator"."""

@@ -123,7 +123,7 @@ class ProcedureRun(Steps):
             case "start" if frame.active is None or self._starts_another(frame.active):
                 if frame.active is not None and denies(brief.text, self._procedure(frame.active).title):
                     frame.stack.pop()
-                self._start(self._not_denied(brief.route.intents))
+                self._start(self._with_first_words(self._not_denied(brief.route.intents)))
             case "start" | "continue" if frame.active is not None:
                 self._correct(frame.active)
             case "resume" if frame.last is not None:
@@ -138,6 +138,14 @@ class ProcedureRun(Steps):
                 self._start(((self.library.topics.answering, brief.text),))
             case _:
                 self._out_of_scope()
+
+    def _with_first_words(self, requests: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """The requests; one about which the customer was just asked, with the words that led to the question."""
+        frame = self.frame
+        return tuple(
+            (intent, f"{frame.clarified_words}\n{words}" if intent in frame.clarifying else words)
+            for intent, words in requests
+        )
 
     def _not_denied(self, requests: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         """The requests less those of which the message says that it is not about them, where any is left."""

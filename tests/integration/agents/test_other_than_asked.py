@@ -119,3 +119,10 @@ async def test_staying_where_one_is_closes_a_question(runtime: Runtime) -> None:
     assert asked["disposition"] == "awaiting_customer"
     left = await talk.say("so that I type one password less, no thank you haha. we stay where we are")
     assert (left["disposition"], left["offers"]) == ("resolved", [])
+
+
+async def test_the_words_that_led_to_a_question_still_count(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_021")
+    asked = await talk.say("promote Maja")
+    assert asked["offers"] == []
+    assert "Maja Holm" in (await talk.say("admin"))["offers"][0]["text"]
