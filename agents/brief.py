@@ -42,6 +42,8 @@ class Brief:
     """What kind of answer to an offer the message is."""
     offers: str = ""
     """What the message answers otherwise than with a yes."""
+    writer: str = ""
+    """The full name by which whoever writes introduced themselves in this conversation; empty where they did not."""
     said: tuple[str, ...] = ()
     """The last replies to the customer, newest first."""
     again: dict[str, Any] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from agents.nodes.beside_yes import beside_yes
 from agents.nodes.offer_answer import about_the_offer, answer_to_offers, not_agreed_to
 from agents.nodes.signs import FOR_PEOPLE, answers_question, not_understood, record, trigger_names
 from agents.nodes.understanding import asked_first, note_understanding
-from agents.procedures.asides import corrected_to
+from agents.procedures.asides import corrected_to, introduced
 from agents.procedures.choosing import chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import revisions
@@ -348,5 +348,6 @@ def _brief(
         answers=turn.answers,
         again=again,
         offers=not_agreed_to(turn),
+        writer=next(filter(None, (introduced(m.text) for m in turn.start.messages if m.role == Role.CUSTOMER)), ""),
         said=tuple(m.text for m in reversed(turn.start.messages) if m.role != Role.CUSTOMER)[:SAID],
     )

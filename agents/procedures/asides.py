@@ -148,6 +148,24 @@ def without_introduction(text: str) -> str:
     return (_HERE.sub(" ", text[:INTRODUCED]) + text[INTRODUCED:]).lstrip()
 
 
+_SALUTES = re.compile(r"\A\W*[A-Za-z']{2,12}(?: [a-z]{2,12})?[!.,]\s+")
+_FULL_NAME = re.compile(r"\b([A-Z][\w'’-]+ [A-Z][\w'’-]+)(?![\w'’-]| [A-Z])")
+_OF_A_COMPANY = re.compile(r"\A\W*[A-Z][\w'’-]+ [A-Z][\w'’-]+, (?=[A-Z])")
+"""A full name and the company after it ("Neil Baird, Kestrel Insurance")."""
+
+
+def introduced(text: str) -> str:
+    """The full name by which a writer begins or signs ("Neil Baird, Kestrel Insurance, ..."); else empty."""
+    whole = text[:INTRODUCED]
+    rest = _SALUTES.sub("", whole)
+    begins = (_HERE.match(whole), _HERE.match(rest), _OF_A_COMPANY.match(whole), _OF_A_COMPANY.match(rest))
+    signs = (_LAST_LINES.search(text), _CLOSING_LINE.search(text), _SIGNATURE.search(text))
+    for told in filter(None, (*begins, *signs)):
+        if name := _FULL_NAME.search(told[0]):
+            return name[1]
+    return ""
+
+
 _WRITER = re.compile(r"\b(?:i'?m|i am|my name is|(?:that'?s|it'?s) me,?) (?:the )?[a-z][\w'’-]+", re.IGNORECASE)
 
 

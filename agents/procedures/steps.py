@@ -466,10 +466,16 @@ class Steps:
         return {
             **active.saved,
             "slots": active.slots,
-            "customer": self.brief.customer,
+            "customer": {**self.brief.customer, "writer": self._writer(active)},
             "company": self.brief.company,
             "today": self.brief.today,
         }
+
+    def _writer(self, active: ActiveProcedure) -> str:
+        """The address of whoever writes: of the user who introduced themselves, else of the contact on record."""
+        users = (active.saved.get("people") or {}).get("users", [])
+        named = [user["email"] for user in users if self.brief.writer and user.get("name") == self.brief.writer]
+        return named[0] if len(named) == 1 else str(self.brief.customer.get("contact_email", ""))
 
     def _system(self, name: str, **names: Any) -> str:
         return self.templates.reply(name, {"company": self.brief.company, "customer": self.brief.customer, **names})

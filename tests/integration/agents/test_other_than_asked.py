@@ -126,3 +126,12 @@ async def test_the_words_that_led_to_a_question_still_count(runtime: Runtime) ->
     asked = await talk.say("promote Maja")
     assert asked["offers"] == []
     assert "Maja Holm" in (await talk.say("admin"))["offers"][0]["text"]
+
+
+async def test_my_password_is_that_of_the_user_who_introduced_themselves(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_010")
+    await talk.say("Morning! Neil Baird, Kestrel Insurance, back at my desk after four weeks of walking to Santiago")
+    offered = await talk.say("I've no idea what my password was. A link for me, please.")
+    assert "Neil Baird" in offered["offers"][0]["text"], offered["reply"]
+    contact = Talk(runtime, "cus_010")
+    assert "Fiona Grant" in (await contact.say("I forgot my password, a link please"))["offers"][0]["text"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.frame import ActiveProcedure
-from agents.procedures.asides import without_negated, without_signature
+from agents.procedures.asides import introduced, without_negated, without_signature
 from agents.procedures.candidates import Found, Several, all_named, refers_back
 from agents.procedures.dates import months_in
 from agents.procedures.expressions import Expression
@@ -637,3 +637,18 @@ def test_who_apologises_names_no_reason() -> None:
     reason = slot("choice", choices={"something_else": ["mistake", "by mistake"], "outage": ["was down"]})
     assert find(reason, "the 15 have arrived already, my mistake.", None, asked=False, today=TODAY) is None
     assert find(reason, "we ordered it by mistake", None, asked=False, today=TODAY) == Found("something_else")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Morning! Neil Baird, Kestrel Insurance, back at my desk", "Neil Baird"),
+        ("Hi, this is Ann Lee from the bakery. I forgot my password", "Ann Lee"),
+        ("I forgot my password.\n\nBest,\nAnn Lee\nCorner Bakery", "Ann Lee"),
+        ("gary here, I forgot my password", ""),
+        ("I forgot my password", ""),
+        ("Please reset Ann Lee's password", ""),
+    ],
+)
+def test_who_writes_says_so_at_the_beginning_or_the_end(text: str, name: str) -> None:
+    assert introduced(text) == name
