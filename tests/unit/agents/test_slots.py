@@ -652,3 +652,13 @@ def test_who_apologises_names_no_reason() -> None:
 )
 def test_who_writes_says_so_at_the_beginning_or_the_end(text: str, name: str) -> None:
     assert introduced(text) == name
+
+
+def test_what_there_is_none_of_changes_no_choice_and_may_be_one() -> None:
+    role = slot("choice", choices={"billing": ["invoices"], "viewer": ["look"]})
+    text = "no invoices, good, that's how I want it"
+    assert find(role, text, None, asked=False, today=TODAY, current="viewer") is None
+    correction = slot("choice", choices={"corrected": ["vat number"]})
+    assert find(correction, "it is without our VAT number", None, asked=False, today=TODAY) == Found("corrected")
+    kind = slot("choice", choices={"database": ["database"], "cache": ["cache"]})
+    assert find(kind, "same place as our database", None, asked=False, today=TODAY, current="cache") is None
