@@ -37,17 +37,17 @@ def _choice_in(slot: Slot, low: str, *, settled: bool) -> Found | None:
         for said in map(plain, phrases)
         for hit in _said(said).finditer(low)
         if said.startswith(("not ", "no ")) or _RULES_OUT.search(low[: hit.start()]) is None
-        if not (settled and _THERE_IS_NONE.search(low[: hit.start()]))
+        if not (settled and _BESIDE_THE_POINT.search(low[: hit.start()]))
     ]
-    if settled:
-        hits = [hit for hit in hits if hit[0]]
     return Found(max(hits)[3]) if hits else None
 
 
 _RULES_OUT = re.compile(r"\b(?:not|nor|instead of|rather than) (?:the |an? |our |that |this )?$")
 """What stands before a choice that is ruled out."""
-_THERE_IS_NONE = re.compile(r"\b(?:no|without) (?:the |an? |our |that |this )?$")
-"""What stands before something that there is none of: no wish for another choice than the settled one."""
+_BESIDE_THE_POINT = re.compile(
+    r"\b(?:no|without) (?:the |an? |our |that |this )?$|\b(?:same (?:\w+ )?as|next to|near|like) [^.,;!?\n]{0,30}$"
+)
+"""What stands before something that there is none of, or that something else is like: no wish for another choice."""
 _LEADS = re.compile(r"\b(?:(?:to|into|as) (?:be )?|make (?:him|her|them|it|us|me|that|\w+) )(?:an? |the )?(?:\w+ )?$")
 
 
