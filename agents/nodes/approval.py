@@ -10,7 +10,6 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from agents.brief import Brief, Route
-from agents.consent import casts_doubt, pauses, takes_back
 from agents.frame import Frame
 from agents.gate.call import fingerprint
 from agents.nodes.finish import finish
@@ -18,6 +17,7 @@ from agents.nodes.gate import offer_text
 from agents.nodes.respond import next_frame
 from agents.state import TurnState
 from agents.turn import TurnContext
+from agents.withdrawal import casts_doubt, pauses, takes_back
 from records.conversation import Disposition
 
 

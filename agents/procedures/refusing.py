@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from agents.brief import Brief
-from agents.consent import leans_to_yes, orders_it, requests, turns_down
+from agents.consent import leans_to_yes, orders_it, requests
 from agents.frame import ActiveProcedure
 from agents.procedures.asides import without_negated
 from agents.procedures.candidates import Found
@@ -12,6 +12,7 @@ from agents.procedures.dates import MONTH
 from agents.procedures.procedure import Procedure
 from agents.procedures.slots import agrees_by_choice, candidates_of, find, revisions
 from agents.triage.answers import AGREES
+from agents.withdrawal import turns_down
 
 NAMED_AGAIN = ("choice", "user", "invoice", "resource")
 """Kinds of values that confirm an offer when they are named once more; a number may stand in any refusal."""

@@ -7,21 +7,7 @@ returns what to say.
 from typing import Any
 
 from agents.brief import Route
-from agents.consent import (
-    asks_price,
-    begins_by_dropping,
-    declines,
-    denies,
-    drops_request,
-    names_as_not_meant,
-    requests,
-    rules_out,
-    sets_aside,
-    speaks_of,
-    turns_down,
-    undoes,
-    undoes_change,
-)
+from agents.consent import asks_price, declines, names_as_not_meant, requests, rules_out
 from agents.frame import ActiveProcedure
 from agents.procedures.candidates import Several, all_named, identity, says_not_me
 from agents.procedures.choosing import only_chooses, topics_meant
@@ -46,6 +32,16 @@ from agents.procedures.steps import (
 )
 from agents.triage.courtesy import only_agrees, settles
 from agents.triage.phrasing import asks, asks_how_to, leans, orders
+from agents.withdrawal import (
+    begins_by_dropping,
+    denies,
+    drops_request,
+    sets_aside,
+    speaks_of,
+    turns_down,
+    undoes,
+    undoes_change,
+)
 
 MOST_NAMED = 3
 """So many matters at most are named to a customer who is asked which one they mean."""

@@ -5,10 +5,7 @@ import pytest
 from agents.consent import (
     after_yes,
     asks_price,
-    begins_by_dropping,
     declines,
-    denies,
-    drops_request,
     leans_to_yes,
     orders_it,
     read_answer,
@@ -17,6 +14,11 @@ from agents.consent import (
     requests,
     restates,
     rules_out,
+)
+from agents.withdrawal import (
+    begins_by_dropping,
+    denies,
+    drops_request,
     sets_aside,
     speaks_of,
     turns_down,
