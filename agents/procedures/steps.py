@@ -235,25 +235,8 @@ class Steps:
             texts = list(dict.fromkeys((active.opening, *active.answers, *latest)))
         several: Several | None = None
         for text in texts:
-            total = in_all(text, None, opening=not answering)
-            found = by_total(slot, total, self._names(active))
-            if found is not None and slot.type == "count" and found.value != change_in(text):
-                active.in_all = total
-            if answering and (listed := _listed(slot, active.listed, candidates)):
-                among = find(slot, text, listed, asked=True, today=self.today)
-                found = found or (among if isinstance(among, Found) else None)
-                found = found or self._me_or_not(slot, text, listed)
-                if len(listed) == 1 and only_agrees(text):
-                    found = found or Found(identity(slot, listed[0]))
-                several = several or (among if isinstance(among, Several) else None)
-            found = found or find(slot, text, candidates, asked=answering, today=self.today)
-            if (
-                answering
-                and isinstance(found, Several)
-                and (clause := clause_about(text, self._procedure(active).title))
-            ):
-                narrower = find(slot, clause, candidates, asked=True, today=self.today)
-                found = narrower if isinstance(narrower, Found) else found
+            found, among = self._found_in(active, slot, text, candidates, answering=answering)
+            several = several or among
             if isinstance(found, Several) and (each := all_named(slot, found, text, self.today)):
                 if len(each) > MOST_EACH and not slot.when_many.items() <= active.slots.items():
                     active.slots |= slot.when_many
@@ -301,6 +284,33 @@ class Steps:
             if aside or (answering and self._says_more(active, slot)):
                 active.asked[slot.name] = active.asked.get(slot.name, 1) - 1
             self._ask(active, slot, options, missing)
+
+    def _found_in(
+        self,
+        active: ActiveProcedure,
+        slot: Slot,
+        text: str,
+        candidates: Sequence[dict[str, Any]] | None,
+        *,
+        answering: bool,
+    ) -> tuple[Found | Several | None, Several | None]:
+        """What one text names for a slot, and which of those it leaves open that the question listed."""
+        total = in_all(text, None, opening=not answering)
+        found: Found | Several | None = by_total(slot, total, self._names(active))
+        if isinstance(found, Found) and slot.type == "count" and found.value != change_in(text):
+            active.in_all = total
+        among = None
+        if answering and (listed := _listed(slot, active.listed, candidates)):
+            among = find(slot, text, listed, asked=True, today=self.today)
+            found = found or (among if isinstance(among, Found) else None)
+            found = found or self._me_or_not(slot, text, listed)
+            if len(listed) == 1 and only_agrees(text):
+                found = found or Found(identity(slot, listed[0]))
+        found = found or find(slot, text, candidates, asked=answering, today=self.today)
+        if answering and isinstance(found, Several) and (clause := clause_about(text, self._procedure(active).title)):
+            narrower = find(slot, clause, candidates, asked=True, today=self.today)
+            found = narrower if isinstance(narrower, Found) else found
+        return found, among if isinstance(among, Several) else None
 
     def _answers_aside(self, active: ActiveProcedure) -> bool:
         """Say what the documentation answers to a question that was asked instead of an answer."""
