@@ -662,3 +662,9 @@ def test_what_there_is_none_of_changes_no_choice_and_may_be_one() -> None:
     assert find(correction, "it is without our VAT number", None, asked=False, today=TODAY) == Found("corrected")
     kind = slot("choice", choices={"database": ["database"], "cache": ["cache"]})
     assert find(kind, "same place as our database", None, asked=False, today=TODAY, current="cache") is None
+
+
+@pytest.mark.parametrize("text", ["Kai should be billing. Or no, viewer", "billing, or wait, viewer please"])
+def test_what_is_taken_back_at_once_does_not_count(text: str) -> None:
+    role = slot("choice", choices={"billing": ["billing"], "viewer": ["viewer"]})
+    assert find(role, text, None, asked=False, today=TODAY) == Found("viewer")
