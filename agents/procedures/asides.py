@@ -186,8 +186,8 @@ def without_negated(text: str) -> str:
 
 TAKEN_BACK = re.compile(
     r"(?:(?:^|[.,;:!?\n-])\s*(?:(?:oh|ah|hm+|no|wait|sorry)[\s,.]+)*(?:sorry|pardon|oops|excuse me|"
-    r"wait|actually|scratch that|correction|"
-    r"make that|or rather|or no(?=,)|or wait)|(?:^|[.;!?\n])\s*(?:ah|oh|hm+|ach),? no|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))"
+    r"wait|actually|scratch that|correction|make that|or rather|or no(?=,)|or wait)|"
+    r"(?:^|[.;!?\n])\s*(?:ah|oh|hm+|ach),? no|\bi mean(?:t|s)?|\bno,? (?:sorry|wait))"
     r"\b(?![\s,]*(?:for|about|to|but|that)\b)[\s,:.!-]*",
     re.IGNORECASE,
 )
