@@ -292,6 +292,8 @@ def _likeness(
     return score
 
 
+_PAID_ONE = re.compile(r"\s+(?:invoices?|bills?|ones?)\b")
+"""What stands after "paid" where it says which invoice is meant."""
 _SHALL_BE = re.compile(r"\b(?:an?|to|as|into) (?:(?!the\b)\w+ )?$")
 """What stands before what somebody or something shall become."""
 
@@ -309,6 +311,8 @@ def _text_likeness(key: str, value: str, text: str, low: str, today: date, kinds
     if (hit := re.search(rf"(?<![\w.]){re.escape(said)}{plural}(?![\w])", low)) is not None:
         if key == "role" and _SHALL_BE.search(low[: hit.start()]) is not None:
             return 0.0  # "an ordinary member account is enough": what somebody shall be says nothing of who it is
+        if key == "status" and said == "paid" and _PAID_ONE.match(low[hit.end() :]) is None:
+            return 0.0  # "has my invoice been paid?" asks what it is
         if key in TRAITS:
             return 0.5  # what something is, or shall become, says less than what it is called
         return 4.0 if key in ("id", "number", "email", "invoice_id") else 3.0

@@ -668,3 +668,10 @@ def test_what_there_is_none_of_changes_no_choice_and_may_be_one() -> None:
 def test_what_is_taken_back_at_once_does_not_count(text: str) -> None:
     role = slot("choice", choices={"billing": ["billing"], "viewer": ["viewer"]})
     assert find(role, text, None, asked=False, today=TODAY) == Found("viewer")
+
+
+def test_whether_it_is_paid_does_not_say_which_invoice() -> None:
+    invoices = [{**INVOICES[0], "status": "open"}, *INVOICES[1:]]
+    assert value("invoice", "has my invoice been paid?", invoices) is None
+    assert isinstance(value("invoice", "send me the paid invoices", invoices), Several)
+    assert value("invoice", "which one is open", invoices) == "in_0042"
