@@ -62,7 +62,7 @@ _NOBODY = frozenset(
     "it hr sure certain clear him himself herself myself yourself themselves please pls yes no not now today "
     "again also and but so then just still only there here ok okay hi hello dear thanks cheers sorry since "
     "because when if as after day days week weeks month months year years yesterday mr mrs ms miss dr business "
-    "team starter enterprise trial growth larkspur english german monday tuesday wednesday thursday friday "
+    "team starter enterprise trial growth english german monday tuesday wednesday thursday friday "
     "saturday sunday january february march april may june july august september october november december "
     "christmas easter".split()
 )
@@ -122,7 +122,8 @@ def unknown_person(text: str, users: Sequence[dict[str, Any]], *, asked: bool) -
             continue
         if any(_is_part(words, f"{full} {address}") for full, address in known):
             return ""
-        unknown = unknown or " ".join(words).title()
+        called = re.sub(r"['’]s$", "", name)
+        unknown = unknown or (called if called != called.lower() else called.title())
     return unknown
 
 

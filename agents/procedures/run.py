@@ -12,7 +12,7 @@ from agents.frame import ActiveProcedure
 from agents.procedures.candidates import Several, all_named, identity, says_not_me
 from agents.procedures.choosing import only_chooses, topics_meant
 from agents.procedures.expressions import ExpressionError
-from agents.procedures.procedure import Step
+from agents.procedures.procedure import Procedure, Step
 from agents.procedures.quote import quote
 from agents.procedures.refusing import only_turned_round, refuses
 from agents.procedures.replies import TemplateProblem
@@ -71,9 +71,9 @@ class ProcedureRun(Steps):
     def _understand(self) -> None:
         frame, brief = self.frame, self.brief
         invited, frame.invited = frame.invited, None
-        frame.pending = [waits for waits in frame.pending if not self._is_not_meant(waits[0])]
+        frame.pending = [waits for waits in frame.pending if not self._is_not_meant(self.library.for_intent(waits[0]))]
         agreed = brief.offer_answer == "yes"  # then it has been done, and nothing may say that it was left
-        if frame.active is not None and not agreed and self._not_meant(frame.active):
+        if frame.active is not None and not agreed and self._is_not_meant(self._procedure(frame.active)):
             self._start_without(frame.active)
             return
         if brief.offer_answer is not None and frame.active is not None:
@@ -172,13 +172,8 @@ class ProcedureRun(Steps):
         dropped.offering, dropped.declined = False, True
         self._settle(dropped)
 
-    def _not_meant(self, active: ActiveProcedure) -> bool:
-        """Whether the message says of the matter under way that it is not the one meant."""
-        return names_as_not_meant(self.brief.text, self._procedure(active).subjects)
-
-    def _is_not_meant(self, intent: str) -> bool:
-        """The same of one that waits ("Business yes, go ahead. The two seats, no")."""
-        procedure = self.library.for_intent(intent)
+    def _is_not_meant(self, procedure: Procedure | None) -> bool:
+        """Whether the message says of a matter that it is not the one meant ("the two seats, no")."""
         return procedure is not None and names_as_not_meant(self.brief.text, procedure.subjects)
 
     def _start_without(self, active: ActiveProcedure) -> None:

@@ -346,7 +346,9 @@ class Steps:
         return None
 
     def _not_there(self, slot: Slot, texts: Sequence[str], candidates: Sequence[dict[str, Any]], *, asked: bool) -> str:
-        named = (not_there(slot, text, candidates, asked=asked, today=self.today) for text in texts)
+        company = self.brief.company.partition(" ")[0]  # "for Larkspur" names no user
+        said = (text.replace(company, " ") if company else text for text in texts)
+        named = (not_there(slot, text, candidates, asked=asked, today=self.today) for text in said)
         return next(filter(None, named), "") if candidates else ""
 
     def _keep_answer(self, active: ActiveProcedure) -> None:

@@ -48,6 +48,7 @@ def test_invoices_that_are_not_on_the_account(text: str, asked: bool, missing: s
         ("make petra an admin", False, "user called Petra"),
         ("she can't sign in, please reset Petra's password", False, "user called Petra"),
         ("make Brenda Lee a viewer", False, "user called Brenda Lee"),
+        ("please unlock McAllister", False, "user called McAllister"),
         ("unlock sam please", False, ""),
         ("reset the password for Samm", False, ""),
         ("unlock her please", False, ""),
