@@ -108,7 +108,8 @@ async def test_a_request_in_the_place_of_its_opposite_leaves_nothing_open(runtim
 
 async def test_what_a_request_is_about_is_no_request_of_its_own(runtime: Runtime) -> None:
     asked = await Talk(runtime, "cus_016").say(
-        "Two of our nine have been standing empty since the 3rd. Could we have what we paid for those two back?"
+        "Two of our nine have been standing empty since the boatyard lads left on the 3rd. I know I was slow in saying "
+        "so. Could we have what we paid for those two in March back? Peter Stone"
     )
     assert asked["offers"] == [], asked["reply"]
 
