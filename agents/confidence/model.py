@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Features:
     """How often the same call was proposed before in this turn."""
 
 
-NAMES = tuple(field.name for field in fields(Features))
+NAMES = tuple(feature.name for feature in fields(Features))
 PROBABILITIES = frozenset({"intent_probability", "out_of_scope"})
 MOST_ODDS = 7.0
 """Log-odds beyond which a classifier's word is not taken more seriously: 999 to 1."""
@@ -72,13 +72,37 @@ def _log_odds(p: float) -> float:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Per intent the probability from which acting alone is safe."""
+
+    overall: Bound
+    by_intent: Mapping[str, Bound]
+
+    def of(self, intent: str | None) -> Bound:
+        """The bound of an intent; where too few tickets speak for it alone, that over all intents."""
+        return self.by_intent.get(intent or "", self.overall)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept."""
+        by_intent = {intent: asdict(bound) for intent, bound in self.by_intent.items()}
+        return {"overall": asdict(self.overall), "by_intent": by_intent}
+
+    @classmethod
+    def of_json(cls, kept: Any) -> "Bounds":
+        """Take back `as_json`. Raises KeyError, TypeError and AttributeError where it is none."""
+        by_intent = {intent: Bound(**bound) for intent, bound in kept["by_intent"].items()}
+        return cls(Bound(**kept["overall"]), by_intent)
+
+
+@dataclass(frozen=True)
 class ConfidenceModel:
-    """Logistic regression over named features, and per intent the probability from which acting alone is safe."""
+    """Logistic regression over named features, and the bounds that the probability must reach."""
 
     intercept: float
     weights: Mapping[str, float]
-    overall: Bound
-    by_intent: Mapping[str, Bound]
+    bounds: Bounds
+    bounds_of: Mapping[str, Bounds] = field(default_factory=dict)
+    """Of the kinds of effect that the cost file gives a rate of their own."""
     id: str = ""
 
     def p_correct(self, features: Features) -> float:
@@ -87,17 +111,18 @@ class ConfidenceModel:
         score = self.intercept + sum(self.weights[name] * value for name, value in inputs)
         return min(CEILING, 1 / (1 + math.exp(-score)))
 
-    def bound(self, intent: str | None) -> Bound:
-        """The bound of an intent; where too few tickets speak for it alone, that over all intents."""
-        return self.by_intent.get(intent or "", self.overall)
+    def bound(self, intent: str | None, kind: str) -> Bound:
+        """The bound of an effect of this kind in a matter."""
+        return self.bounds_of.get(kind, self.bounds).of(intent)
 
     def as_json(self) -> dict[str, Any]:
         """All that is needed to apply it."""
+        of_kinds = {kind: bounds.as_json() for kind, bounds in self.bounds_of.items()}
         return {
             "intercept": self.intercept,
             "weights": dict(self.weights),
-            "overall": asdict(self.overall),
-            "by_intent": {intent: asdict(bound) for intent, bound in self.by_intent.items()},
+            **self.bounds.as_json(),
+            **({"of_kinds": of_kinds} if of_kinds else {}),
         }
 
     @property
@@ -135,8 +160,8 @@ class ConfidenceModel:
             weights = {name: float(weight) for name, weight in model["weights"].items()}
             if unknown := set(weights) ^ set(NAMES):
                 raise UnusableConfidence(f"{place}: weights: {', '.join(sorted(unknown))}: calibrate anew")
-            by_intent = {intent: Bound(**bound) for intent, bound in model["by_intent"].items()}
-            return cls(float(model["intercept"]), weights, Bound(**model["overall"]), by_intent, id)
+            of_kinds = {kind: Bounds.of_json(kept) for kind, kept in model.get("of_kinds", {}).items()}
+            return cls(float(model["intercept"]), weights, Bounds.of_json(model), of_kinds, id)
         except UnusableConfidence:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:

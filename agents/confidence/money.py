@@ -51,9 +51,18 @@ class RiskForm(_Form):
     """What calibration must keep when it sets from which probability on a matter goes alone."""
 
     wrong_action_rate: float = Field(gt=0, lt=1)
+    wrong_action_rate_of: Mapping[EffectKind, float] = {}
+    """Kinds of effect with a rate of their own, for their mistakes cost much less or much more than others."""
     certainty: float = Field(gt=0, lt=1)
     unknown_share: float = Field(ge=0, lt=1)
     """How many of the customers' matters are taken to be ones that triage has never heard of."""
+
+    @field_validator("wrong_action_rate_of")
+    @classmethod
+    def _rates(cls, rates: Mapping[EffectKind, float]) -> Mapping[EffectKind, float]:
+        if outside := [f"{kind}: {rate}" for kind, rate in rates.items() if not 0 < rate < 1]:
+            raise ValueError(f"{', '.join(outside)}: a rate lies between 0 and 1, such as 0.05")
+        return rates
 
 
 class CostModel(_Form):

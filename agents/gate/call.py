@@ -149,12 +149,12 @@ class CallGate:
 
         What an amount would add to the loss is not known yet and left aside.
         """
-        bound = self.confidence.bound(intent)
         value, risk = int(facts.get("yearly_value_minor", 0)), float(facts.get("churn_risk", 0))
         before, after = self.confidence.p_correct(now), self.confidence.p_correct(then)
         for effect in (self.registry.get(name).effect for name in tools if name in self.registry):
             if effect is not None:
                 stakes = _stakes(effect, (0, ""), queue, value, risk)
+                bound = self.confidence.bound(intent, effect.kind)
                 alone = [weigh(self.costs, p, bound, stakes).act_alone for p in (before, after)]
                 if alone == [False, True]:
                     return True
@@ -211,7 +211,7 @@ class CallGate:
         value, risk = situation.customer_value_minor, situation.churn_risk
         stakes = _stakes(tool.effect, amount or (0, ""), situation.queue, value, risk)
         p = self.confidence.p_correct(features)
-        weighing = weigh(self.costs, p, self.confidence.bound(situation.intent), stakes)
+        weighing = weigh(self.costs, p, self.confidence.bound(situation.intent, stakes.kind), stakes)
         model = {"model": self.confidence.id, "intent": situation.intent, "features": vars(features)}
         figures = {**weighing.as_json(), **model}
         if weighing.act_alone or mark in situation.approvals:

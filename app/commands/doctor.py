@@ -125,7 +125,7 @@ async def _gate(settings: Settings) -> str:
             row = await champion(session, CONFIDENCE)
         confidence = confidence_of(row) if row else runtime.confidence.shipped
         costs = runtime.services.gate.costs
-    least = confidence.overall.p_correct
+    least = confidence.bounds.overall.p_correct
     alone = "nothing is done alone" if least is None else f"alone from {max(least, costs.minimum_probability):.1%} on"
     return f"costs in {costs.currency} from {settings.costs}, confidence model {confidence.id}: {alone}"
 

@@ -99,8 +99,8 @@ def compared(fitted: Fitted, serving: ConfidenceModel, costs: CostModel) -> dict
             name: fitted.figures[name]
             for name in ("auroc", "calibration_error", "calibration_error_by_chance", "promise", "splits", "kept")
         },
-        "overall": vars(fitted.model.overall),
-        "by_intent": {intent: vars(bound) for intent, bound in fitted.model.by_intent.items()},
+        **fitted.model.bounds.as_json(),
+        "of_kinds": {kind: bounds.as_json() for kind, bounds in fitted.model.bounds_of.items()},
         "moved": [_moved(action) for action in actions if action.alone_before != action.alone_after],
     }
     figures["objections"] = objections(figures)
@@ -109,7 +109,7 @@ def compared(fitted: Fitted, serving: ConfidenceModel, costs: CostModel) -> dict
 
 
 def _bound(model: ConfidenceModel, proposal: Proposal) -> Bound:
-    return model.bound(proposal.intent)
+    return model.bound(proposal.intent, proposal.stakes.kind)
 
 
 def _side(actions: Sequence[tuple[bool, float, bool]]) -> dict[str, Any]:
@@ -144,7 +144,8 @@ def objections(figures: Mapping[str, Any]) -> list[str]:
     found, before, after = [], figures["before"], figures["after"]
     promise = figures["calibration"]["promise"]
     if not figures["calibration"]["kept"]:
-        found.append(f"over random splits, more than {promise['rate']:.0%} wrong more often than was promised")
+        rates = ", ".join([f"{promise['rate']:.0%}", *(f"{k} {rate:.0%}" for k, rate in promise["rate_of"].items())])
+        found.append(f"over random splits, more than {rates} wrong more often than was promised")
     if after["alone_wrong"] > before["alone_wrong"]:
         found.append(f"wrong actions done alone: {after['alone_wrong']}, were {before['alone_wrong']}")
     if before["alone"] and not after["alone"]:
@@ -156,9 +157,10 @@ def objections(figures: Mapping[str, Any]) -> list[str]:
 
 def report_lines(figures: Mapping[str, Any]) -> list[str]:
     """The report as Markdown."""
-    calibration, overall = figures["calibration"], figures["overall"]
+    calibration = figures["calibration"]
     promise, splits = calibration["promise"], calibration["splits"]
-    alone = "nothing" if overall["p_correct"] is None else f"from {overall['p_correct']:.2%} on"
+    of_kinds = figures.get("of_kinds", {})  # older versions were kept without
+    certain = f"with {promise['certainty']:.0%} certainty"
     lines = [
         f"# Confidence {figures['id']}",
         "",
@@ -170,8 +172,12 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
         "",
         f"- AUROC {calibration['auroc']}, calibration error {calibration['calibration_error']} (a perfect forecaster: "
         f"{calibration['calibration_error_by_chance']}).",
-        f"- Promise: at most {promise['rate']:.0%} wrong with {promise['certainty']:.0%} certainty. Alone: {alone}.",
+        f"- Promise: at most {promise['rate']:.0%} wrong {certain}. Alone: {_alone(figures['overall'])}.",
         f"- Over {splits['splits']} random splits the rate was exceeded in {splits['exceeded']:.1%}.",
+        *(
+            f"- {kind}: at most {promise['rate_of'][kind]:.0%} wrong {certain}. Alone: {_alone(bounds['overall'])}."
+            for kind, bounds in of_kinds.items()
+        ),
         "",
         "| | before | after |",
         "|---|---|---|",
@@ -184,11 +190,11 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
         "log_loss": "log loss",
     }
     lines += [f"| {title} | {figures['before'][name]} | {figures['after'][name]} |" for name, title in names.items()]
-    if figures["by_intent"]:
-        lines += ["", "## Matters with a bound of their own", ""]
-    for intent, bound in figures["by_intent"].items():
-        least = "nothing alone" if bound["p_correct"] is None else f"from {bound['p_correct']:.2%} on"
-        lines.append(f"- {intent}: {least} ({bound['tickets']} actions, {bound['wrong']} wrong)")
+    for kind, bounds in [("", figures), *of_kinds.items()]:
+        if bounds["by_intent"]:
+            lines += ["", f"## Matters with a bound of their own{f': {kind}' if kind else ''}", ""]
+        for intent, bound in bounds["by_intent"].items():
+            lines.append(f"- {intent}: {_alone(bound)} ({bound['tickets']} actions, {bound['wrong']} wrong)")
     for better, title in ((False, "Worse"), (True, "Better")):
         moved = [one for one in figures["moved"] if one["better"] is better]
         lines += ["", f"## {title} ({len(moved)})", ""]
@@ -199,3 +205,7 @@ def report_lines(figures: Mapping[str, Any]) -> list[str]:
             for one in moved
         ]
     return lines
+
+
+def _alone(bound: Mapping[str, Any]) -> str:
+    return "nothing" if bound["p_correct"] is None else f"from {bound['p_correct']:.2%} on"

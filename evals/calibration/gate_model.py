@@ -1,6 +1,5 @@
 """Fit what the gate asks before it acts: how sure it may be, and how sure it must be for each matter."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.confidence.model import NAMES, ConfidenceModel, inputs_of
-from agents.confidence.money import Bound
+from evals.calibration.bounds import Evidence, Promise, set_bounds
 from evals.calibration.calibrate import FOLDS, CannotCalibrate
 from evals.calibration.figures import Outcomes, Probabilities, auroc, bins, calibration_error, error_by_chance
 from evals.calibration.proposals import Proposal
-from evals.calibration.risk import Threshold, check_by_splits, choose_threshold
 
 RIDGE = 1.0
 REPEATS = 10
@@ -30,20 +28,7 @@ PRIOR = {
     "repeats": -0.4,
 }
 """Weights where tickets say nothing: what hardly ever happens in them still means something. No weight changes sign."""
-STARTS = 3
-"""Where the search for a bound may begin; each start has an equal part of the permitted doubt."""
-
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Promise:
-    """What the bounds must keep: at most `rate` of what is done alone is wrong, with probability `certainty`."""
-
-    rate: float
-    certainty: float
-    unknown_share: float
-    """How many of the customers' matters are taken to be ones that triage has never heard of."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +65,43 @@ def fit_gate(
     for repeat in range(repeats):
         estimates.append(_out_of_fold(inputs, right, weights, groups, np.random.default_rng([seed, repeat])))
         on_repeat()
-    kept = _as_they_come(proposals, promise.unknown_share, seed)
-    p_correct = np.mean(estimates, axis=0)
-    judged = [proposals[n] for n in kept], p_correct[kept], right[kept]
-    overall, by_intent = _bounds(*judged, promise)
-    by_intent = _distrusted(proposals, right, weights, promise) | by_intent
+    evidence = Evidence(
+        proposals,
+        p_correct=np.mean(estimates, axis=0),
+        right=right,
+        shares=weights,
+        coming=_as_they_come(proposals, promise.unknown_share, seed),
+        groups=groups,
+    )
+    general, of_kinds = set_bounds(evidence, promise, seed)
     intercept, fitted = _logistic(inputs, right, weights)
-    model = ConfidenceModel(intercept, dict(zip(NAMES, fitted, strict=True)), overall, by_intent)
-    figures = {"auroc": _rounded(auroc(p_correct, right)), **_figures(*judged, groups[kept], promise, model, seed)}
-    said = [(proposals[n], float(p_correct[n])) for n in kept]
-    return Fitted(model, figures, _by_ticket(proposals, p_correct), said)
+    bounds_of = {kind: one.bounds for kind, one in of_kinds.items()}
+    model = ConfidenceModel(intercept, dict(zip(NAMES, fitted, strict=True)), general.bounds, bounds_of)
+    figures = {
+        "auroc": _rounded(auroc(evidence.p_correct, right)),
+        **_figures(evidence.as_they_come, seed),
+        "promise": vars(promise),
+        **general.as_json(),
+        "of_kinds": {kind: one.as_json() for kind, one in of_kinds.items()},
+        "kept": all(one.kept for one in (general, *of_kinds.values())),
+        "seed": seed,
+    }
+    come = evidence.as_they_come
+    said = list(zip(come.proposals, come.p_correct.tolist(), strict=True))
+    return Fitted(model, figures, _by_ticket(proposals, evidence.p_correct), said)
+
+
+def _figures(come: Evidence, seed: int) -> dict[str, Any]:
+    """How well the probabilities hold for proposals as customers bring them."""
+    return {
+        "calibration_error": _rounded(calibration_error(come.p_correct, come.right)),
+        "calibration_error_by_chance": _rounded(error_by_chance(come.p_correct, seed)),
+        "bins": [{k: _rounded(v) for k, v in vars(row).items()} for row in bins(come.p_correct, come.right)],
+        "proposals": len(come.proposals),
+        "wrong": int((~come.right).sum()),
+        "of_unknown_matters": sum(p.unknown for p in come.proposals),
+        "tickets_with_proposals": len(np.unique(come.groups)),
+    }
 
 
 def _shares(proposals: Sequence[Proposal], unknown_share: float) -> Matrix:
@@ -100,15 +112,16 @@ def _shares(proposals: Sequence[Proposal], unknown_share: float) -> Matrix:
     return np.array([share if p.unknown else 1.0 for p in proposals])
 
 
-def _as_they_come(proposals: Sequence[Proposal], unknown_share: float, seed: int) -> list[int]:
-    """The places of a sample as customers bring it: all proposals on known matters, and of the unknown matters as many
-    tickets as the share says, drawn by the seed.
+def _as_they_come(proposals: Sequence[Proposal], unknown_share: float, seed: int) -> NDArray[np.bool_]:
+    """Which proposals are a sample as customers bring it.
+
+    All proposals on known matters, and of the unknown matters as many tickets as the share says, drawn by the seed.
     """
     known = {p.ticket for p in proposals if not p.unknown}
     unknown = sorted({p.ticket for p in proposals if p.unknown})
     count = min(len(unknown), round(len(known) * unknown_share / (1 - unknown_share)))
     drawn = set(np.random.default_rng(seed).permutation(unknown)[:count].tolist())
-    return [n for n, p in enumerate(proposals) if not p.unknown or p.ticket in drawn]
+    return np.array([not p.unknown or p.ticket in drawn for p in proposals], dtype=bool)
 
 
 def _logistic(inputs: Matrix, right: Outcomes, shares: Matrix) -> tuple[float, list[float]]:
@@ -143,75 +156,6 @@ def _out_of_fold(
         intercept, weights = _logistic(inputs[~test], right[~test], shares[~test])
         result[test] = 1 / (1 + np.exp(-(intercept + inputs[test] @ np.array(weights))))
     return result
-
-
-def _bounds(
-    proposals: Sequence[Proposal], p_correct: Probabilities, right: Outcomes, promise: Promise
-) -> tuple[Bound, dict[str, Bound]]:
-    """The bound over all matters, and those of matters with enough tickets of their own.
-
-    One whose tickets are too few to tell has the bound over all.
-    """
-    delta = 1 - promise.certainty
-    intents = np.array([p.intent for p in proposals])
-    overall = _bound(choose_threshold(p_correct, right, promise.rate, delta, starts=STARTS), "all")
-    by_intent: dict[str, Bound] = {}
-    for intent in sorted(set(intents.tolist())):
-        own = intents == intent
-        chosen = choose_threshold(p_correct[own], right[own], promise.rate, delta, starts=STARTS)
-        if chosen.p_correct is not None:
-            by_intent[intent] = _bound(chosen, "intent")
-    return overall, by_intent
-
-
-def _distrusted(proposals: Sequence[Proposal], right: Outcomes, shares: Matrix, promise: Promise) -> dict[str, Bound]:
-    """Matters whose tickets show that they are wrong too often: not done alone, whatever the others say.
-
-    Proposals on unknown matters count by their share, all of them: which few a draw brings must not decide.
-    """
-    from scipy.stats import binom
-
-    intents = np.array([p.intent for p in proposals])
-    found = {}
-    for intent in sorted(set(intents.tolist())):
-        own = intents == intent
-        count, wrong = round(float(shares[own].sum())), round(float(shares[own & ~right].sum()))
-        if wrong and binom.sf(wrong - 1, count, promise.rate) <= 1 - promise.certainty:
-            found[intent] = Bound(None, "intent", count, wrong)
-    return found
-
-
-def _bound(chosen: Threshold, source: Any) -> Bound:
-    p = None if chosen.p_correct is None else math.floor(chosen.p_correct * 1e4) / 1e4
-    return Bound(p, source, chosen.accepted, chosen.wrong)
-
-
-def _figures(
-    proposals: Sequence[Proposal],
-    p_correct: Probabilities,
-    right: Outcomes,
-    groups: NDArray[np.int_],
-    promise: Promise,
-    model: ConfidenceModel,
-    seed: int,
-) -> dict[str, Any]:
-    delta = 1 - promise.certainty
-    splits = check_by_splits(p_correct, right, promise.rate, delta, seed, groups=groups, starts=STARTS)
-    return {
-        "calibration_error": _rounded(calibration_error(p_correct, right)),
-        "calibration_error_by_chance": _rounded(error_by_chance(p_correct, seed)),
-        "bins": [{k: _rounded(v) for k, v in vars(row).items()} for row in bins(p_correct, right)],
-        "proposals": len(proposals),
-        "wrong": int((~right).sum()),
-        "of_unknown_matters": sum(p.unknown for p in proposals),
-        "tickets_with_proposals": len(np.unique(groups)),
-        "promise": vars(promise),
-        "overall": vars(model.overall),
-        "by_intent": {intent: vars(bound) for intent, bound in model.by_intent.items()},
-        "splits": {name: _rounded(value) for name, value in vars(splits).items()},
-        "kept": splits.exceeded <= delta,
-        "seed": seed,
-    }
 
 
 def _by_ticket(proposals: Sequence[Proposal], p_correct: Probabilities) -> list[dict[str, Any]]:

@@ -56,7 +56,8 @@ async def fit_played(
     from app.runtime import cost_model
 
     risk = cost_model(settings).risk
-    promise = Promise(risk.wrong_action_rate, risk.certainty, risk.unknown_share)
+    rate_of = {str(kind): rate for kind, rate in risk.wrong_action_rate_of.items()}
+    promise = Promise(risk.wrong_action_rate, risk.certainty, risk.unknown_share, rate_of)
     came = await _played(tickets, settings, workers, on_step)
     fitted = await asyncio.to_thread(fit_gate, came.proposals, promise, seed, on_step)
     return replace(fitted, not_played=came.not_played)
@@ -82,23 +83,30 @@ def save(fitted: Fitted, out: Path) -> str:
 
 def lines(figures: dict[str, Any], out: Path) -> list[str]:
     """The figures as text."""
-    promise, splits = figures["promise"], figures["splits"]
-    alone = "nothing is done alone"
-    if figures["overall"]["p_correct"] is not None:
-        alone = f"alone from {figures['overall']['p_correct']:.1%} on"
+    promise = figures["promise"]
+    unknown = f", one matter in {1 / promise['unknown_share']:.0f} unknown" if promise["unknown_share"] else ""
     told = [
         f"{figures['proposals']} actions in {figures['tickets_with_proposals']} tickets, {figures['wrong']} of them "
         f"wrong, {figures['of_unknown_matters']} on matters that triage had never heard of",
         f"AUROC {figures['auroc']:.3f}; calibration error {figures['calibration_error']:.3f} (a perfect forecaster: "
         f"{figures['calibration_error_by_chance']:.3f})",
-        f"at most {promise['rate']:.0%} wrong with {promise['certainty']:.0%} certainty, one matter in "
-        f"{1 / promise['unknown_share']:.0f} unknown: {alone}"
-        if promise["unknown_share"]
-        else f"at most {promise['rate']:.0%} wrong with {promise['certainty']:.0%} certainty: {alone}",
+        *_bounds("", promise["rate"], f"{promise['certainty']:.0%} certainty{unknown}", figures),
+    ]
+    for kind, part in figures["of_kinds"].items():
+        told += _bounds(f"{kind}: ", promise["rate_of"][kind], f"{promise['certainty']:.0%} certainty", part)
+    return [*told, f"model: {out / DEFAULT.name}; HANDRAIL_CONFIDENCE={out} uses it"]
+
+
+def _bounds(kind: str, rate: float, certainty: str, part: dict[str, Any]) -> list[str]:
+    """What one promise came to."""
+    splits, least = part["splits"], part["overall"]["p_correct"]
+    alone = "nothing is done alone" if least is None else f"alone from {least:.1%} on"
+    told = [
+        f"{kind}at most {rate:.0%} wrong with {certainty}: {alone}",
         f"over {splits['splits']} random splits the rate was exceeded in {splits['exceeded']:.1%}, and something was "
         f"done alone in {splits['acting']:.0%}",
     ]
-    for intent, bound in figures["by_intent"].items():
+    for intent, bound in part["by_intent"].items():
         least = "nothing alone" if bound["p_correct"] is None else f"from {bound['p_correct']:.1%} on"
         told.append(f"  {intent}: {least} ({bound['tickets']} actions, {bound['wrong']} wrong)")
-    return [*told, f"model: {out / DEFAULT.name}; HANDRAIL_CONFIDENCE={out} uses it"]
+    return told

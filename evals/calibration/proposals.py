@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from agents.confidence.model import NAMES, ConfidenceModel, Features
+from agents.confidence.model import NAMES, Bounds, ConfidenceModel, Features
 from agents.confidence.money import Bound, Stakes
 from app.embeddings import lasting_embedder
 from app.runtime import Shared, training_examples
@@ -121,7 +121,7 @@ class Ignorance:
 
 
 def _trust_everything(folder: Path) -> Path:
-    model = ConfidenceModel(100.0, dict.fromkeys(NAMES, 0.0), Bound(0.0, "all"), {})
+    model = ConfidenceModel(100.0, dict.fromkeys(NAMES, 0.0), Bounds(Bound(0.0, "all"), {}))
     model.save(folder / "confidence.json", {})
     return folder
 

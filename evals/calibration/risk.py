@@ -130,7 +130,7 @@ def check_by_splits(
         over = chosen.accepts(p_correct[~first])
         accepted, wrong = int(over.sum()), int((over & ~correct[~first]).sum())
         exceeded += wrong > alpha * accepted + 1e-9
-        shares.append(accepted / len(over))
+        shares.append(accepted / len(over) if len(over) else 0.0)
         wrong_sum, accepted_sum = wrong_sum + wrong, accepted_sum + accepted
     return Check(
         splits=splits,

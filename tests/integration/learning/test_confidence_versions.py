@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from served import Served
 
-from agents.confidence.model import NAMES, ConfidenceModel, Features
+from agents.confidence.model import NAMES, Bounds, ConfidenceModel, Features
 from agents.confidence.money import Bound, CostModel, Stakes
 from app.settings import Settings
 from evals.calibration import candidate, own
@@ -20,7 +20,7 @@ FIGURES = {
     "auroc": 0.7,
     "calibration_error": 0.01,
     "calibration_error_by_chance": 0.01,
-    "promise": {"rate": 0.05, "certainty": 0.9, "unknown_share": 0.05},
+    "promise": {"rate": 0.05, "certainty": 0.9, "unknown_share": 0.05, "rate_of": {}},
     "splits": {"splits": 200, "exceeded": 0.0},
     "kept": True,
 }
@@ -28,7 +28,7 @@ FIGURES = {
 
 def constant(log_odds: float, least: float | None = 0.5) -> ConfidenceModel:
     """A model that is always equally sure."""
-    return ConfidenceModel(log_odds, dict.fromkeys(NAMES, 0.0), Bound(least, "all"), {})
+    return ConfidenceModel(log_odds, dict.fromkeys(NAMES, 0.0), Bounds(Bound(least, "all"), {}))
 
 
 def proposal(number: int, right: bool) -> Proposal:

@@ -97,6 +97,8 @@ def test_a_recorded_sum_is_made_again_under_other_costs() -> None:
         ("reversible_share: 0.1", "reversible_shares: 0.1", ": reversible_share: it is missing: add it"),
         ("currency: EUR", "currency: euro", ": currency: it must match"),
         ("  billing: 640", "  billing: 6.40", ": person.billing: "),
+        ("information: 0.15", "information: 1.5", ": risk.wrong_action_rate_of: information: 1.5: a rate lies between"),
+        ("information: 0.15", "secrets: 0.15", ": risk.wrong_action_rate_of"),
     ],
 )
 def test_a_wrong_field_of_the_file_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -1,17 +1,21 @@
 """The gate's model and bounds, fitted on made-up proposals whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agents.confidence.model import NAMES, ConfidenceModel, Features, UnusableConfidence
 from agents.confidence.money import Bound, Stakes
 from evals.calibration import gate_model
+from evals.calibration.bounds import Promise
 from evals.calibration.calibrate import CannotCalibrate
-from evals.calibration.gate_model import PRIOR, Fitted, Promise
+from evals.calibration.gate_model import PRIOR, Fitted
 from evals.calibration.proposals import Proposal
 
 PROMISE = Promise(rate=0.05, certainty=0.9, unknown_share=0.1)
 STAKES = Stakes("money", "billing")
+COPY = Stakes("information", "billing")
 SURE = Features(0.99, 0.98, 0.01, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -69,10 +73,30 @@ def test_a_matter_that_goes_wrong_too_often_is_not_done_alone_and_few_tickets_bo
     bad = [proposal(500 + n, 0.97, n % 2 == 0, intent="exports") for n in range(30)]
     rare = [proposal(600 + n, 0.99, True, intent="rare") for n in range(3)]
     model = fit_gate([*ordinary(300), *bad, *rare], Promise(0.1, 0.9, 0.0)).model
-    assert model.bound("exports") == Bound(None, "intent", 30, 15)
-    assert model.bound("rare") == model.overall
-    assert model.bound(None) == model.overall
-    assert model.overall.p_correct is not None
+    assert model.bound("exports", "money") == Bound(None, "intent", 30, 15)
+    assert model.bound("rare", "money") == model.bounds.overall
+    assert model.bound(None, "money") == model.bounds.overall
+    assert model.bounds.overall.p_correct is not None
+
+
+def test_a_kind_with_a_rate_of_its_own_is_bounded_on_its_own_proposals_alone() -> None:
+    copies = [replace(proposal(500 + n, 0.97, n % 10 != 0, intent="copies"), stakes=COPY) for n in range(150)]
+    refunds = ordinary(300)
+    strict = fit_gate([*refunds, *copies], Promise(0.05, 0.9, 0.0)).model
+    assert strict.bound("copies", "information").p_correct is None  # one in ten is wrong
+    fitted = fit_gate([*refunds, *copies], Promise(0.05, 0.9, 0.0, {"information": 0.2}))
+    copy, refund = fitted.model.bound("copies", "information"), fitted.model.bound("refund", "money")
+    assert (copy.p_correct is not None, copy.tickets, copy.wrong) == (True, 150, 15)
+    assert refund == fitted.model.bounds.of("refund") != copy
+    assert "copies" not in fitted.model.bounds.by_intent  # and says nothing of other kinds of effect
+    assert fitted.model.bound("copies", "money") == fitted.model.bounds.overall
+    assert fitted.figures["of_kinds"]["information"]["kept"]
+
+
+def test_a_kind_with_a_rate_of_its_own_and_no_tickets_is_not_done_alone() -> None:
+    model = fit_gate(ordinary(300), Promise(0.05, 0.9, 0.0, {"information": 0.2})).model
+    assert model.bound("copies", "information") == Bound(None, "all", 0, 0)
+    assert model.bound("refund", "money").p_correct is not None
 
 
 def test_no_draw_of_unknown_matters_decides_which_matter_is_distrusted() -> None:
@@ -80,7 +104,7 @@ def test_no_draw_of_unknown_matters_decides_which_matter_is_distrusted() -> None
     mistaken = [proposal(700 + n, 0.9, False, intent="exports", unknown=True) for n in range(5)]
     others = [proposal(800 + n, 0.9, False, intent="refund", unknown=True) for n in range(60)]
     for seed in range(4):  # one of them draws two of the five, as if one action in seven was wrong
-        bounds = fit_gate([*ordinary(120), *alike, *mistaken, *others], PROMISE, seed).model.by_intent
+        bounds = fit_gate([*ordinary(120), *alike, *mistaken, *others], PROMISE, seed).model.bounds.by_intent
         assert bounds.get("exports") is None, seed
 
 
@@ -93,7 +117,7 @@ def test_the_file_comes_back_as_it_was_written(tmp_path) -> None:
     fitted = fit_gate([*ordinary(), *foreign()], PROMISE)
     name = fitted.model.save(tmp_path / "confidence.json", fitted.figures)
     loaded = ConfidenceModel.load(tmp_path)
-    assert (loaded.id, loaded.weights, loaded.overall) == (name, fitted.model.weights, fitted.model.overall)
+    assert (loaded.id, loaded.weights, loaded.bounds) == (name, fitted.model.weights, fitted.model.bounds)
     assert loaded.p_correct(SURE) == fitted.model.p_correct(SURE)
 
 
