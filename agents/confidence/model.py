@@ -7,11 +7,12 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from agents.confidence.money import Bound
+from tools.tool import Effect
 
 DEFAULT = Path(__file__).parent / "confidence.json"
 FORMAT = "handrail-gate-confidence"
@@ -45,6 +46,17 @@ class Features:
     """Offers that the customer declined before in this conversation."""
     repeats: float
     """How often the same call was proposed before in this turn."""
+    agreed: float = 0.0
+    """1 where it is done only after a yes to exactly these values."""
+    changes: float = 0.0
+    """1 where it changes something, 0 where it only sends something to the address on record."""
+
+    def of_call(self, effect: Effect, *, grounded_arguments: float = 1.0) -> "Features":
+        """The same for a call that does this."""
+        changes = effect.kind != "information"
+        return replace(
+            self, grounded_arguments=grounded_arguments, agreed=float(effect.consent), changes=float(changes)
+        )
 
 
 NAMES = tuple(feature.name for feature in fields(Features))
@@ -108,7 +120,7 @@ class ConfidenceModel:
     def p_correct(self, features: Features) -> float:
         """The probability that this proposal is right, given that the customer says yes to it."""
         inputs = zip(NAMES, inputs_of(features), strict=True)
-        score = self.intercept + sum(self.weights[name] * value for name, value in inputs)
+        score = self.intercept + sum(self.weights.get(name, 0.0) * value for name, value in inputs)
         return min(CEILING, 1 / (1 + math.exp(-score)))
 
     def bound(self, intent: str | None, kind: str) -> Bound:
@@ -158,7 +170,7 @@ class ConfidenceModel:
         place = place or f"version {id}"
         try:
             weights = {name: float(weight) for name, weight in model["weights"].items()}
-            if unknown := set(weights) ^ set(NAMES):
+            if unknown := set(weights) - set(NAMES):  # one that is not there was not looked at yet
                 raise UnusableConfidence(f"{place}: weights: {', '.join(sorted(unknown))}: calibrate anew")
             of_kinds = {kind: Bounds.of_json(kept) for kind, kept in model.get("of_kinds", {}).items()}
             return cls(float(model["intercept"]), weights, Bounds.of_json(model), of_kinds, id)

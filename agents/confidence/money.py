@@ -60,9 +60,7 @@ class RiskForm(_Form):
     @field_validator("wrong_action_rate_of")
     @classmethod
     def _rates(cls, rates: Mapping[EffectKind, float]) -> Mapping[EffectKind, float]:
-        if outside := [f"{kind}: {rate}" for kind, rate in rates.items() if not 0 < rate < 1]:
-            raise ValueError(f"{', '.join(outside)}: a rate lies between 0 and 1, such as 0.05")
-        return rates
+        return _between_0_and_1(rates)
 
 
 class CostModel(_Form):
@@ -84,12 +82,19 @@ class CostModel(_Form):
     """Of the yearly value of a customer who is certain to think of leaving, per wrong action."""
     minimum_probability: float = Field(ge=0, le=1)
     """Below it nothing is done alone, however small the loss and whatever calibration found."""
+    minimum_probability_of: Mapping[EffectKind, float] = {}
+    """The same for kinds of effect with a minimum of their own, for their mistakes cost much less or much more."""
     risk: RiskForm
 
     @field_validator("person")
     @classmethod
     def _queues(cls, person: Mapping[str, int]) -> Mapping[str, int]:
         return _with_general(person)
+
+    @field_validator("minimum_probability_of")
+    @classmethod
+    def _minimums(cls, minimums: Mapping[EffectKind, float]) -> Mapping[EffectKind, float]:
+        return _between_0_and_1(minimums)
 
     @field_validator("loss")
     @classmethod
@@ -102,6 +107,10 @@ class CostModel(_Form):
     def person_of(self, queue: str) -> int:
         """What a handled handoff of that queue costs."""
         return self.person.get(queue, self.person[GENERAL])
+
+    def minimum_of(self, kind: EffectKind) -> float:
+        """The probability below which no effect of this kind is done alone."""
+        return self.minimum_probability_of.get(kind, self.minimum_probability)
 
     def hours_of(self, queue: str) -> float:
         """How long a customer waits for that queue."""
@@ -117,6 +126,12 @@ def _with_general(per_queue: Mapping[str, Any]) -> Mapping[str, Any]:
     if GENERAL not in per_queue:
         raise ValueError(f"{GENERAL}: missing: it stands for every queue that is not named")
     return _at_least_zero(per_queue)
+
+
+def _between_0_and_1(shares: Mapping[EffectKind, float]) -> Mapping[EffectKind, float]:
+    if outside := [f"{kind}: {share}" for kind, share in shares.items() if not 0 < share < 1]:
+        raise ValueError(f"{', '.join(outside)}: it must lie between 0 and 1, such as 0.05")
+    return shares
 
 
 def _at_least_zero(values: Mapping[Any, Any]) -> Mapping[Any, Any]:
@@ -258,8 +273,8 @@ def weigh(costs: CostModel, p_correct: float, bound: Bound, stakes: Stakes) -> W
         "leaving": hours * at_risk * costs.wait.leaving_share_per_hour,
     }
     least = bound
-    if bound.p_correct is not None and bound.p_correct < costs.minimum_probability:
-        least = Bound(costs.minimum_probability, "owner")
+    if bound.p_correct is not None and bound.p_correct < costs.minimum_of(stakes.kind):
+        least = Bound(costs.minimum_of(stakes.kind), "owner")
     unknown = stakes.currency if rate is None and stakes.amount_minor else ""
     return Weighing(stakes, p_correct, least, loss, person, costs.currency, bound, unknown)
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -150,12 +150,12 @@ class CallGate:
         What an amount would add to the loss is not known yet and left aside.
         """
         value, risk = int(facts.get("yearly_value_minor", 0)), float(facts.get("churn_risk", 0))
-        before, after = self.confidence.p_correct(now), self.confidence.p_correct(then)
         for effect in (self.registry.get(name).effect for name in tools if name in self.registry):
             if effect is not None:
                 stakes = _stakes(effect, (0, ""), queue, value, risk)
                 bound = self.confidence.bound(intent, effect.kind)
-                alone = [weigh(self.costs, p, bound, stakes).act_alone for p in (before, after)]
+                chances = [self.confidence.p_correct(features.of_call(effect)) for features in (now, then)]
+                alone = [weigh(self.costs, p, bound, stakes).act_alone for p in chances]
                 if alone == [False, True]:
                     return True
         return False
@@ -207,7 +207,8 @@ class CallGate:
     ) -> tuple[Check, float]:
         assert tool.effect is not None
         grounded = [t for t in origins.values() if t.origin in TRUSTED_ORIGINS]
-        features = replace(situation.features, grounded_arguments=len(grounded) / len(origins) if origins else 1.0)
+        share = len(grounded) / len(origins) if origins else 1.0
+        features = situation.features.of_call(tool.effect, grounded_arguments=share)
         value, risk = situation.customer_value_minor, situation.churn_risk
         stakes = _stakes(tool.effect, amount or (0, ""), situation.queue, value, risk)
         p = self.confidence.p_correct(features)

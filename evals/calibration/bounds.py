@@ -109,15 +109,22 @@ def _kept(evidence: Evidence, promise: Promise, seed: int) -> Kept:
     arrays = come.p_correct, come.right, promise.rate, promise.doubt
     splits = check_by_splits(*arrays, seed, groups=come.groups, starts=STARTS)
     overall = _bound(choose_threshold(*arrays, starts=STARTS), "all")
-    return Kept(Bounds(overall, _distrusted(evidence, promise) | _own(come, promise)), splits, promise)
+    by_intent = _distrusted(evidence, promise) | _earlier(overall, evidence, promise)
+    return Kept(Bounds(overall, by_intent), splits, promise)
 
 
-def _own(evidence: Evidence, promise: Promise) -> dict[str, Bound]:
-    """The bounds of matters with enough tickets of their own; the others have the bound over all."""
+def _earlier(overall: Bound, evidence: Evidence, promise: Promise) -> dict[str, Bound]:
+    """The bounds of matters whose own tickets let them go alone from a lower probability than all together do.
+
+    Few tickets can only prove a high bound, however good they are: such a matter has the bound over all.
+
+    Proposals on unknown matters count by their share, all of them: which few a draw brings must not decide.
+    """
     found = {}
     for intent, own in evidence.by_intent():
-        chosen = choose_threshold(own.p_correct, own.right, promise.rate, promise.doubt, starts=STARTS)
-        if chosen.p_correct is not None:
+        arrays = own.p_correct, own.right, promise.rate, promise.doubt
+        chosen = choose_threshold(*arrays, starts=STARTS, shares=own.shares)
+        if chosen.p_correct is not None and (overall.p_correct is None or chosen.p_correct < overall.p_correct):
             found[intent] = _bound(chosen, "intent")
     return found
 
@@ -125,7 +132,7 @@ def _own(evidence: Evidence, promise: Promise) -> dict[str, Bound]:
 def _distrusted(evidence: Evidence, promise: Promise) -> dict[str, Bound]:
     """Matters whose tickets show that they are wrong too often: not done alone, whatever the others say.
 
-    Proposals on unknown matters count by their share, all of them: which few a draw brings must not decide.
+    Proposals on unknown matters count by their share here too.
     """
     from scipy.stats import binom
 

@@ -26,6 +26,8 @@ PRIOR = {
     "failed_turns": -0.6,
     "declined_offers": -0.4,
     "repeats": -0.4,
+    "agreed": 0.5,
+    "changes": 0.5,
 }
 """Weights where tickets say nothing: what hardly ever happens in them still means something. No weight changes sign."""
 Matrix = NDArray[np.float64]

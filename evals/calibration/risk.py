@@ -55,6 +55,7 @@ def choose_threshold(
     delta: float,
     batch: Probabilities | None = None,
     starts: int = 1,
+    shares: Probabilities | None = None,
 ) -> Threshold:
     """The lowest threshold at which, with probability 1 - `delta`, at most `alpha` of the accepted tickets are wrong.
 
@@ -74,11 +75,16 @@ def choose_threshold(
     With `starts`, several such sequences begin at evenly spaced thresholds, each with an equal part of `delta`
     (multi-start, section 4 of the same paper): a mistake among the surest few then does not end the whole search.
 
+    With `shares`, each ticket counts for so much instead of one; the sums are rounded to the side of caution.
+
     The tickets must be exchangeable with those to come; repeats of one task are less than as many tickets.
     """
     part = delta / starts
     thresholds = np.unique(p_correct)[::-1]
     accepted, wrong = _at_or_over(thresholds, p_correct), _at_or_over(thresholds, p_correct[~correct])
+    if shares is not None:
+        accepted = np.floor(_sums(thresholds, p_correct, shares) + 1e-9).astype(int)
+        wrong = np.ceil(_sums(thresholds, p_correct[~correct], shares[~correct]) - 1e-9).astype(int)
     coming = None if batch is None else _at_or_over(thresholds, batch)
     countable = _tails(np.zeros_like(wrong), accepted, alpha, coming) <= part
     tails = _tails(wrong, accepted, alpha, coming)
@@ -97,6 +103,13 @@ def choose_threshold(
 def _at_or_over(thresholds: Probabilities, p_correct: Probabilities) -> Counts:
     """How many of the probabilities are at least each threshold."""
     return len(p_correct) - np.searchsorted(np.sort(p_correct), thresholds, side="left")
+
+
+def _sums(thresholds: Probabilities, p_correct: Probabilities, shares: Probabilities) -> Probabilities:
+    """The shares of those at or over each threshold, added."""
+    order = np.argsort(p_correct)
+    below = np.concatenate([[0.0], np.cumsum(shares[order])])
+    return below[-1] - below[np.searchsorted(p_correct[order], thresholds, side="left")]
 
 
 def _tails(wrong: Counts, accepted: Counts, alpha: float, coming: Counts | None) -> Probabilities:

@@ -97,7 +97,8 @@ def test_a_recorded_sum_is_made_again_under_other_costs() -> None:
         ("reversible_share: 0.1", "reversible_shares: 0.1", ": reversible_share: it is missing: add it"),
         ("currency: EUR", "currency: euro", ": currency: it must match"),
         ("  billing: 640", "  billing: 6.40", ": person.billing: "),
-        ("information: 0.15", "information: 1.5", ": risk.wrong_action_rate_of: information: 1.5: a rate lies between"),
+        ("information: 0.15", "information: 1.5", ": risk.wrong_action_rate_of: information: 1.5: it must lie between"),
+        ("information: 0.6 ", "information: 6 ", ": minimum_probability_of: information: 6.0: it must lie between"),
         ("information: 0.15", "secrets: 0.15", ": risk.wrong_action_rate_of"),
     ],
 )
@@ -108,3 +109,11 @@ def test_a_wrong_field_of_the_file_is_named_with_its_line(tmp_path: Path, old: s
         CostModel.load(path)
     assert str(caught.value).startswith(f"{path}:")
     assert says in str(caught.value)
+
+
+def test_what_goes_to_the_address_on_record_and_changes_nothing_has_a_minimum_of_its_own() -> None:
+    bound = Bound(0.5, "all")
+    copy = weigh(costs(), 0.7, bound, Stakes("information", "billing"))
+    refund = weigh(costs(), 0.7, bound, Stakes("money", "billing"))
+    assert (copy.sure_enough, copy.bound.p_correct) == (True, 0.6)
+    assert (refund.sure_enough, refund.bound.p_correct) == (False, 0.85)

@@ -12,6 +12,7 @@ from evals.calibration.bounds import Promise
 from evals.calibration.calibrate import CannotCalibrate
 from evals.calibration.gate_model import PRIOR, Fitted
 from evals.calibration.proposals import Proposal
+from evals.calibration.risk import choose_threshold
 
 PROMISE = Promise(rate=0.05, certainty=0.9, unknown_share=0.1)
 STAKES = Stakes("money", "billing")
@@ -139,3 +140,40 @@ def test_a_file_that_holds_no_model_is_refused(tmp_path, content: str, says: str
 def test_one_seed_gives_one_model() -> None:
     proposals = [*ordinary(), *foreign()]
     assert fit_gate(proposals, PROMISE, 3).model == fit_gate(proposals, PROMISE, 3).model
+
+
+def test_what_is_agreed_to_and_changes_something_is_told_from_what_is_only_sent() -> None:
+    # Copies are wrong where refunds that somebody agreed to are right, at one and the same clearness.
+    agreed = {"agreed": 1.0, "changes": 1.0}
+    refunds = [proposal(n, 0.97, n % 60 != 0) for n in range(180)]
+    refunds = [replace(one, features=replace(one.features, **agreed)) for one in refunds]
+    copies = [replace(proposal(500 + n, 0.97, n % 6 != 0, intent="copies"), stakes=COPY) for n in range(120)]
+    model = fit_gate([*refunds, *copies], PROMISE).model
+    assert model.p_correct(replace(SURE, **agreed)) > model.p_correct(SURE) + 0.05
+
+
+def test_a_model_that_did_not_know_a_sign_yet_gives_it_no_weight(tmp_path) -> None:
+    fitted = fit_gate([*ordinary(), *foreign()], PROMISE).model
+    older = replace(
+        fitted, weights={name: w for name, w in fitted.weights.items() if name not in ("agreed", "changes")}
+    )
+    older.save(tmp_path / "confidence.json", {})
+    loaded = ConfidenceModel.load(tmp_path)
+    assert loaded.p_correct(replace(SURE, agreed=1.0)) == loaded.p_correct(SURE) == fitted.p_correct(SURE)
+
+
+def test_few_good_tickets_of_a_matter_leave_it_the_bound_over_all() -> None:
+    spotless = [proposal(500 + n, 0.95 + n / 2000, True, intent="exports") for n in range(70)]
+    bounds = fit_gate([*ordinary(400), *spotless], Promise(0.05, 0.9, 0.0)).model.bounds
+    own = bounds.by_intent.get("exports")
+    assert bounds.overall.p_correct is not None
+    assert own is None or (own.p_correct is not None and own.p_correct < bounds.overall.p_correct)
+
+
+def test_shares_count_for_so_much_of_a_ticket_and_are_rounded_to_the_side_of_caution() -> None:
+    p = np.full(60, 0.9)
+    right = np.array([n >= 10 for n in range(60)])
+    shares = np.where(right, 1.0, 0.14)  # ten wrong ones of an unknown matter weigh 1.4, so two
+    chosen = choose_threshold(p, right, 0.15, 0.1, shares=shares)
+    assert (chosen.p_correct, chosen.accepted, chosen.wrong) == (0.9, 51, 2)
+    assert choose_threshold(p, right, 0.15, 0.1).p_correct is None
