@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from agents.triage.phrasing import asks
+from agents.triage.phrasing import asks, only_wonders
 
 Answer = Literal["yes", "no", "other"]
 
@@ -70,6 +70,11 @@ _CONDITION = re.compile(
     r"understand|follow|confus\w*|unsure|nothing|none|neither|too)\b|\?",
     re.IGNORECASE,
 )
+_PAUSES = re.compile(r"\b(?:wait|hold on|hold off|stop)\b", re.IGNORECASE)
+_PAUSES_TO_ASK = re.compile(
+    r"\W*(?:(?:oh|ah|hm+|ok|okay|sorry|yes|yeah)\W+)*\b(?:wait|hold on|hold off)\b[^.!?\n]*\?\W*", re.IGNORECASE
+)
+"""A question, after words that hold the answer back and are no answer themselves."""
 _NO_REFUSAL = re.compile(
     # what there shall be none of
     r"\bno (?:more )?(?:\w+ )?(?:bills?|invoices?|payments?|charges?|fees?|debits?)\b|"
@@ -84,7 +89,8 @@ _NO_REFUSAL = re.compile(
 )
 """A no that refuses nothing, and is no yes either."""
 _UNDERSTANDS = re.compile(
-    r"\b(?:understood|i understand|i see|alright|all right|grand|super|cool|well|oh|ah|brilliant|lovely)\b",
+    r"\b(?:understood|i understand|i see|alright|all right|fair enough|in ordnung|grand|super|cool|well|oh|ah|"
+    r"brilliant|lovely)\b",
     re.IGNORECASE,
 )
 _FIGURE = re.compile(r"(?<![\w-])\d")
@@ -111,6 +117,9 @@ def read_answer(text: str, offer: str) -> Answer:
         beside = len(_beside_yes(words, offer))
         return "yes" if beside == 0 or (beside <= 3 and _YES.search(_PRAISE.sub(" ", words))) else "other"
     if no and not yes:
+        asked = _PAUSES_TO_ASK.fullmatch(words) is not None or (only_wonders(words) and words.endswith("?"))
+        if asked and NO.search(_PAUSES.sub(" ", words)) is None:
+            return "other"  # "wait, is Paris possible too?", "do we stop paying today?"
         if NO.search(_NO_REFUSAL.sub(" ", words)) is None:
             return "other"
         if _ANOTHER.search(words):
@@ -131,6 +140,46 @@ def read_answer(text: str, offer: str) -> Answer:
 def says_more(text: str, offer: str) -> bool:
     """Whether a yes has words beside it that neither stand in the offer nor say nothing."""
     return bool(_beside_yes(text.strip().lower().replace("’", "'"), offer))
+
+
+_TAKES_NOTE = re.compile(r"\b(?:i|we)(?:'ve| have)? (?:seen|read|got|received|noted)\b")
+_ORDER_AT_LAST = re.compile(
+    r"(?:(?:^|[.,;!?\n])\s*)(?:(?:then|so|ok|okay|and|yes|please|pls|just|now)\W+)*"
+    r"(?P<verb>[a-z]+) (?:it|them|that|this|those|these)(?: (?:so|then|now|please|pls|like that))*\W*$"
+)
+_GENERAL_VERBS = frozenset({"do", "book", "arrange", "process", "execute"})
+"""What may be said of anything that is offered."""
+
+
+def orders_at_last(text: str, offer: str) -> bool:
+    """Whether a message ends by ordering what is offered ("understood, we have a copy. Delete it.").
+
+    Nothing before limits it, asks, or names another figure. The verb is the offer's own, or one for anything.
+    """
+    words = text.strip().lower().replace("’", "'")
+    ordered = _ORDER_AT_LAST.search(words)
+    if ordered is None or len(words.split()) > REMARK_WORDS:
+        return False
+    own = re.findall(r"[a-z]+", offer.lower())[:1]
+    before = _TAKES_NOTE.sub(" ", _UNDERSTANDS.sub(" ", _YES.sub(" ", words[: ordered.start()])))
+    limits = any(sign.search(before) for sign in (_CONDITION, _LIMITS, NO)) or _foreign_figures(words, offer)
+    return ordered["verb"] in {*own, *_GENERAL_VERBS} and not limits and not asks(before)
+
+
+_TAKES_VALUE = re.compile(
+    r"^\W*(?:(?:then|ok|okay|so|well|alright|all right|fine|right|good)\W+)*(?:(?:i|we)(?:'ll| will) )?"
+    r"(?:(?:let'?s )?(?:take|use|go (?:with|for)|have)|make it) (?=\w)"
+)
+
+
+def takes_value(text: str, offer: str) -> bool:
+    """Whether a short message takes something ("then take Frankfurt, go"), and neither limits it nor asks."""
+    words = text.strip().lower().replace("’", "'")
+    taken = _TAKES_VALUE.match(words)
+    if taken is None or len(words.split()) > RESTATED:
+        return False
+    rest = words[taken.end() :]
+    return not any(s.search(rest) for s in (_CONDITION, _LIMITS, NO)) and not _foreign_figures(rest, offer)
 
 
 def _beside_yes(words: str, offer: str) -> list[str]:

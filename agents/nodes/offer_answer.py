@@ -2,8 +2,18 @@
 
 from typing import Literal
 
-from agents.consent import orders_it, read_answer, refuses_at_last, remarks_on_yes, restates, says_more
+from agents.consent import (
+    orders_at_last,
+    orders_it,
+    read_answer,
+    refuses_at_last,
+    remarks_on_yes,
+    restates,
+    says_more,
+    takes_value,
+)
 from agents.gate.call import fingerprint
+from agents.procedures.refusing import confirms
 from agents.procedures.slots import revisions
 from agents.turn import TurnContext
 
@@ -37,7 +47,8 @@ async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes",
         answer = "other" if _revises_offer(turn) else "yes"
     if answer == "other" and len(open_offers) == 1 and await _agrees_with_a_remark(turn, open_offers[0].text):
         answer = "yes"
-    if agreed and answer == "other":
+    ordered = len(open_offers) == 1 and orders_at_last(turn.text, open_offers[0].text) and not _revises_offer(turn)
+    if answer != "no" and (agreed or ordered):
         answer = "yes"
     elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
         read = await turn.kind_of_answer()
@@ -53,9 +64,18 @@ async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes",
 
 async def _agrees_with_a_remark(turn: TurnContext, offer: str) -> bool:
     """Whether a message is a yes with a remark, in its words and by what people's answers have taught."""
-    if not remarks_on_yes(turn.text, offer) or _revises_offer(turn):
+    if not (remarks_on_yes(turn.text, offer) or _takes_what_is_offered(turn, offer)) or _revises_offer(turn):
         return False
     return (await turn.kind_of_answer()).of("accepts") >= SURELY
+
+
+def _takes_what_is_offered(turn: TurnContext, offer: str) -> bool:
+    """Whether a message takes a value, and it is the one that is offered ("then take Frankfurt, go")."""
+    active = turn.frame.active
+    if active is None or not takes_value(turn.text, offer):
+        return False
+    procedure, today = turn.services.library.get(active.name), turn.services.clock().date()
+    return confirms(procedure, active, turn.text, today)
 
 
 def _revises_offer(turn: TurnContext) -> bool:

@@ -17,12 +17,12 @@ from agents.nodes.offer_answer import about_the_offer, answer_to_offers, not_agr
 from agents.nodes.signs import FOR_PEOPLE, answers_question, not_understood, record, trigger_names
 from agents.nodes.understanding import asked_first, note_understanding
 from agents.procedures.asides import corrected_to, introduced
-from agents.procedures.choosing import chosen_of, topics_meant
+from agents.procedures.choosing import MEANT, chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import revisions
 from agents.state import TurnState
-from agents.triage.courtesy import closes, introduces, introduces_first, only_agrees, settles, thanks_only
-from agents.triage.phrasing import leans_on_last, merely_states, orders, proposes_another
+from agents.triage.courtesy import closes, greets, introduces, introduces_first, only_agrees, settles, thanks_only
+from agents.triage.phrasing import asks, leans_on_last, merely_states, only_wonders, orders, proposes_another
 from agents.triage.route import ACT, LIKELY, SECOND, Guess, Reading, learned_matter, route
 from agents.triage.subjects import only_subject
 from agents.turn import TurnContext
@@ -201,9 +201,9 @@ def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
         and (leans_to_yes(turn.text) or about_the_offer(turn) or asks_price(turn.text, not_agreed_to(turn)))
     ):
         return Route("continue")  # a yes with a condition is about the offer
-    if frame.clarifying and (
-        turn.answers.puts_off(turn.text) or (len(turn.text.split()) <= FEW_WORDS and guess.best[1] < SURE)
-    ):
+    few = len(turn.text.split()) <= FEW_WORDS
+    named = guess.best[0] in library.topics.small_talk and not (thanks_only(turn.text) or greets(turn.text))
+    if frame.clarifying and (turn.answers.puts_off(turn.text) or (few and (guess.best[1] < SURE or named))):
         return Route("continue")
     if (
         frame.failed_turns
@@ -214,9 +214,12 @@ def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
     ):
         return Route("out_of_scope")  # "yes, that one": to a question that named nothing
     chosen = route(reading, frame, library.topics, answers=answering)
+    if frame.active is not None and chosen.kind == "start" and _is_beside(turn, reading, chosen):
+        return Route("continue")
     small = {library.topics.answering, *library.topics.small_talk}
     nothing_asked = chosen.kind in ("clarify", "out_of_scope") or {intent for intent, _ in chosen.intents} <= small
     remarks = frame.active is None and chosen.kind in ("clarify", "out_of_scope") and turn.answers.remarks
+    remarks = remarks and not asks(turn.text)
     settled = frame.active is None and settles(turn.text)
     if chosen.kind != "continue" and nothing_asked and (remarks or settled or not frame.clarifying):
         kind = THANKS if remarks or settled or _rounds_off(turn) else GREETING if _opens(turn, chosen) else ""
@@ -231,9 +234,24 @@ def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
         longest = CORRECTED if corrected_to(turn.text) or proposes_another(turn.text) else SHORT
         for settled in (frame.last, frame.acted) if len(turn.text.split()) <= longest else ():
             if settled is not None and revisions(library.get(settled.name), settled, turn.text, today):
+                if (asked := _wonders_about(turn, guess)) is not None:
+                    return Route("start", ((asked, turn.text),))
                 frame.last = settled
                 return Route("resume")
     return chosen
+
+
+def _is_beside(turn: TurnContext, reading: Reading, chosen: Route) -> bool:
+    """Whether what looks like a new request belongs to the matter under way: it asks or tells, and wants nothing done.
+
+    "What card is it going to?" wants no link for a new card, and "the reason: we now run it ourselves, there is nothing
+    wrong with the service" reports no outage.
+    """
+    active = turn.frame.active
+    acting = {intent for intent, _ in chosen.intents} <= turn.services.library.topics.acting
+    if acting and only_wonders(turn.text):
+        return True
+    return active is not None and active.offering and not asks(turn.text) and reading.whole.best[1] < ACT
 
 
 def _invited(turn: TurnContext) -> str | None:
@@ -249,6 +267,15 @@ def _words_of_invited(turn: TurnContext, invited: str) -> str:
     if last is None or turn.services.library.get(last.name).intent == invited:
         return turn.text
     return f"{last.opening}\n{turn.text}"
+
+
+def _wonders_about(turn: TurnContext, guess: Guess) -> str | None:
+    """The intent that answers how another record is ("and 1604, is that one settled?"): nothing is done to it then."""
+    topics = turn.services.library.topics
+    answering = topics.served - topics.acting - topics.small_talk - {topics.answering}
+    return (
+        next((i for i, p in guess.ranking if i in answering and p >= MEANT), None) if only_wonders(turn.text) else None
+    )
 
 
 def _rounds_off(turn: TurnContext) -> bool:

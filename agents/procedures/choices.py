@@ -14,7 +14,8 @@ def choice_wished(slot: Slot, text: str, *, settled: bool = False) -> Found | No
     """The choice that stands where something shall lead ("from billing to member"), else one that is no reason for
     another ("a cache to take load off the server"), else the longest phrase.
 
-    `settled`: it has a value, which only a wish changes, and no reason or likeness ("the same place as our database").
+    `settled`: it has a value, which only a wish changes, and no reason or likeness ("the same place as our
+    database").
     """
     low = plain(text)
     for beside in (_APOLOGY, _SETTLED, _KEPT, _NOT_THAT):
@@ -39,7 +40,7 @@ def _choice_in(slot: Slot, low: str, *, settled: bool) -> Found | None:
         if said.startswith(("not ", "no ")) or _RULES_OUT.search(low[: hit.start()]) is None
         if not (settled and _BESIDE_THE_POINT.search(low[: hit.start()]))
     ]
-    return Found(max(hits)[3]) if hits else None
+    return Found(max(hits)[-1]) if hits else None
 
 
 _RULES_OUT = re.compile(r"\b(?:not|nor|instead of|rather than) (?:the |an? |our |that |this )?$")
@@ -97,7 +98,9 @@ _UNWANTED = re.compile(
     r"(?:be )?(?:wants?|wish|wishes|needs?|like|have|wanting|needing|requiring)\b"
     r"(?: (?:him|her|them|me|us|it|any))?(?: to)?(?: (?:be|have|get|keep|stay))?(?: (?:an?|the|any|longer|more))*"
     r" [\w'-]+(?: (?:rights|role|access))?|"
+    r"\b(?:need not|needn't|should not|shouldn't|must not|mustn't|(?:do not|don't|does not|doesn't) have to) "
+    r"(?:be|stay|remain|have|keep)(?: (?:an?|the|any|longer|more))* [\w'-]+(?: (?:rights|role|access))?|"
     r"\b(?<!-)[\w-]{1,40}(?:'s| is| was| would be)? (?:far |much |way )?(?:too (?:little|much|low|high|small|big|weak|"
-    r"dear|expensive)|not enough|wishful thinking)\b"
+    r"dear|expensive)|not enough|wishful thinking|overkill|more than (?:we|i) need)\b"
 )
 """What is not wanted: "I don't want to be the administrator"."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from agents.consent import leans_to_yes, read_answer
 from agents.frame import Frame
 from agents.procedures.procedure import ProcedureLibrary
+from agents.triage.courtesy import greets, thanks_only
 
 MEANT = 0.2
 """Probability from which an answer that names none of the matters asked about is taken for one of them all the same."""
@@ -63,4 +64,18 @@ def topics_meant(frame: Frame, text: str, ranking: Sequence[tuple[str, float]], 
     chosen = chosen_of(frame.clarifying, text, library)
     if chosen or read_answer(text, "") == "no":
         return chosen
+    if len(frame.clarifying) == 1 and _goes_on(text):
+        return list(frame.clarifying)
     return [intent for intent, p in ranking if intent in frame.clarifying and p > MEANT][:1]
+
+
+def _goes_on(text: str) -> bool:
+    """Whether an answer to "is it about this?" goes on with it, by saying whom or which ("Sam Otto")."""
+    few = len(text.split()) <= NAMING_WORDS and _SAYS_WHICH.match(text) is not None
+    return few and _TAKES_BACK.search(text.lower()) is None and not greets(text) and not thanks_only(text)
+
+
+_SAYS_WHICH = re.compile(
+    r"\W*(?:(?i:for|the one|it'?s (?:for|the)|i mean(?:t)?|for the|that of|the user)\b|"
+    r"[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ][\w'’-]+)?\W*$)"
+)

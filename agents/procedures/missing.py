@@ -93,7 +93,7 @@ def not_there(slot: Slot, text: str, candidates: Sequence[dict[str, Any]], *, as
     text = without_negated(text)
     if slot.type == "resource":
         name = unknown_resource(text, candidates)
-        return f"resource called {name}" if name else ""
+        return f"resource called {name}" if name else unknown_kind(text, candidates)
     if slot.type == "invoice":
         if numbers := unknown_numbers(text.lower(), candidates):
             return f"invoice {min(numbers)}"
@@ -147,6 +147,24 @@ def unknown_resource(text: str, resources: Sequence[dict[str, Any]]) -> str:
                 continue
             return found[1]
     return ""
+
+
+_OF_THEIRS = re.compile(rf"\b(?:the|our|my|that|this) ({_KINDS})\b", re.IGNORECASE)
+
+
+def unknown_kind(text: str, resources: Sequence[dict[str, Any]]) -> str:
+    """The kind of resource that a text speaks of ("the cache"), where they have none and it names none of theirs."""
+    low = text.lower()
+    named = {found[1].lower() for found in _OF_THEIRS.finditer(text)} - _ANY_KIND
+    named = {"database" if kind == "db" else kind for kind in named}
+    theirs = {str(item.get(key, "")).lower() for item in resources for key in ("kind", "name")} - {""}
+    if len(named) != 1 or any(re.search(rf"(?<![\w.-]){re.escape(own)}s?(?![\w-])", low) for own in theirs):
+        return ""
+    return next(iter(named - theirs), "")
+
+
+_ANY_KIND = frozenset({"resource", "server", "storage"})
+"""What customers call resources of any kind."""
 
 
 def _alike(name: str, other: str) -> bool:

@@ -137,6 +137,11 @@ class Procedure:
         """The tools that are put to the customer as an offer, which they may decline."""
         return frozenset(step.target for step in self.steps if step.kind == "call" and step.declined)
 
+    @property
+    def invites(self) -> frozenset[str]:
+        """The intents to which its replies invite."""
+        return frozenset(step.invites for step in self.steps if step.invites)
+
 
 SITUATION = 3.0
 """So much likelier is an intent whose procedure says that it fits the customer's situation."""
@@ -179,6 +184,9 @@ class ProcedureLibrary:
             answering=next((p.intent for p in procedures if any(s.kind == "answer" for s in p.steps)), ""),
             acting=frozenset(p.intent for p in procedures if p.offered),
             subjects={noun: tuple(p.intent for p in procedures if noun in p.subjects) for noun in nouns},
+            referring=frozenset(
+                frozenset((a.intent, b.intent)) for a, b in pairs if b.intent in a.invites and a.intent in b.invites
+            ),
             twins=frozenset(
                 frozenset((a.intent, b.intent)) for a, b in pairs if a.offered == b.offered and len(a.offered) == 1
             ),

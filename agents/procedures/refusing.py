@@ -18,6 +18,12 @@ NAMED_AGAIN = ("choice", "user", "invoice", "resource")
 """Kinds of values that confirm an offer when they are named once more; a number may stand in any refusal."""
 
 
+_EXPLAINS = re.compile(
+    r"\W*(?:the reason\b|why\?|to explain\b|(?:it'?s )?because\b|it'?s (?:simply|just) that\b)", re.I
+)
+"""How a message begins that gives a reason for what is wished for."""
+
+
 def refuses(brief: Brief, procedure: Procedure, active: ActiveProcedure, today: date) -> bool:
     """Whether the message declines: by its words, or else by what people's answers have taught.
 
@@ -28,7 +34,7 @@ def refuses(brief: Brief, procedure: Procedure, active: ActiveProcedure, today: 
         return False
     if turns_down(text):
         return answers.of("accepts") < AGREES
-    if requests(text) or _confirms(procedure, active, text, today):
+    if _EXPLAINS.match(text) or requests(text) or confirms(procedure, active, text, today):
         return False
     return answers.refuses(text, begins_with_yes=leans_to_yes(text))
 
@@ -46,7 +52,7 @@ def _agreed_before(procedure: Procedure, active: ActiveProcedure, text: str) -> 
     )
 
 
-def _confirms(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> bool:
+def confirms(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> bool:
     """Whether a message names once more a value that is offered, or another one as what is all right."""
     if re.search(MONTH, text, re.I) and not re.search(MONTH, without_negated(text), re.I):
         return True  # "may's fine, keep that one"

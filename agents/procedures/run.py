@@ -302,7 +302,7 @@ class ProcedureRun(Steps):
         quoted = quote(self.brief.text, self.brief.passages) if self.brief.relevance >= RELEVANT else None
         if asks_price(self.brief.text, self.brief.offers):
             self.spoken.append(self._system("system_offer_price"))
-        elif "?" not in self.brief.text:
+        elif "?" not in self.brief.text and not asks_how_to(self.brief.text):
             self.spoken.append(self._system("system_offer_again"))
         elif quoted is None:
             self.spoken.append(self._system("system_offer_question"))

@@ -24,7 +24,7 @@ from agents.procedures.counts import change_in, direction_in, wanted_in_all
 from agents.procedures.dates import months_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
-from agents.triage.phrasing import asks
+from agents.triage.phrasing import asks, orders
 from tools.provenance import NUMBER_WORDS, told_from
 
 
@@ -182,6 +182,8 @@ def answers(slot: Slot, text: str, candidates: Sequence[dict[str, Any]] | None, 
     """Whether a message gives `slot` a value of its own; free text could be anything and so proves nothing."""
     if slot.type == "text" or (candidates is None and slot.source is not None):
         return False
+    if slot.type == "yes_no" and orders(text):
+        return False  # "ok unlock her then" says nothing of whether it still fails
     if slot.total is not None and in_all(text, None, opening=False) is not None:
         return True
     return isinstance(find(slot, text, candidates, asked=True, today=today), Found)

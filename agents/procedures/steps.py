@@ -29,6 +29,7 @@ from agents.procedures.quote import quote
 from agents.procedures.replies import Templates
 from agents.procedures.slots import by_total, candidates_of, clause_about, find, in_all
 from agents.triage.courtesy import only_agrees
+from agents.triage.phrasing import asks
 
 MAX_ASKED = 2
 MAX_ANSWERS = 4
@@ -263,7 +264,7 @@ class Steps:
         if not named and (spoken_of := self._spoken_of(slot, texts, candidates)) is not None:
             self._take(active, slot, spoken_of)
             return
-        if answering and several is None and slot.unanswered is not None:
+        if answering and several is None and slot.unanswered is not None and not asks(self.brief.text):
             self._take(active, slot, slot.unanswered.evaluate(self._names(active)))
         elif (
             several is None
@@ -307,6 +308,10 @@ class Steps:
             if len(listed) == 1 and only_agrees(text):
                 found = found or Found(identity(slot, listed[0]))
         found = found or find(slot, text, candidates, asked=answering, today=self.today)
+        if isinstance(found, Found) and slot.where is not None and slot.type == "user":
+            every = find(slot, text, candidates_of(slot, active), asked=False, today=self.today)
+            if isinstance(every, Found) and every.value != found.value:
+                found = None  # the record that is named does not come into question, and no other takes its place
         if answering and isinstance(found, Several) and (clause := clause_about(text, self._procedure(active).title)):
             narrower = find(slot, clause, candidates, asked=True, today=self.today)
             found = narrower if isinstance(narrower, Found) else found

@@ -5,6 +5,7 @@ It can keep an offer from being made once more to somebody who declined it in ma
 a new request, and a reply from being taken for a matter for people.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ REMARKS = 0.5
 """Probability from which a message that asks for nothing only remarks on what was said or done."""
 FOREIGN = 0.7
 """How unlike the examples a message may be."""
+
+
+_ONLY = re.compile(r"(?:^|[.;!\n])\W*(?:only|but)\b", re.IGNORECASE)
 
 
 class AnswerExamples(BaseModel):
@@ -86,7 +90,8 @@ class AnswerOdds:
 
     def stays_with_no(self, text: str) -> bool:
         """Whether what follows on a no says it once more."""
-        return "?" not in text and self.replies and self.of("declines", "postpones") >= REFUSES_AFTER_ALL
+        limits = _ONLY.search(text) is not None  # "not another plan. Only until New Year": something else is wanted
+        return not limits and "?" not in text and self.replies and self.of("declines", "postpones") >= REFUSES_AFTER_ALL
 
     @property
     def no_yes(self) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-from agents.triage.phrasing import asks
+from agents.triage.phrasing import asks, to_be_done
 
 _ACKNOWLEDGES = re.compile(
     r"^\W*(?:(?:ok|okay|ah|oh|cool|alright|all right|great|well)\W+)*"
@@ -69,6 +69,11 @@ _INTRODUCES_FIRST = re.compile(
     re.IGNORECASE,
 )
 """A name, and where its bearer belongs, before anything else."""
+
+
+def greets(text: str) -> bool:
+    """Whether a message has a greeting in it."""
+    return _GREETS.search(text) is not None
 
 
 def introduces_first(text: str) -> bool:
@@ -144,6 +149,8 @@ def settles(text: str) -> bool:
 def thanks_only(text: str) -> bool:
     """Whether a message thanks, or takes note, and for the rest tells something that asks for nothing."""
     said = text.replace("’", "'")
+    if to_be_done(said):
+        return False
     return any(opening.match(said) and not asks(opening.sub("", said)) for opening in (_GRATEFUL, _ACKNOWLEDGES))
 
 

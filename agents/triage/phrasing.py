@@ -93,6 +93,16 @@ _HOW_IT_IS = re.compile(
     r"(?!be\b|please\b|get\b|have\b)[a-z]+",
     re.IGNORECASE,
 )
+_WONDERS = re.compile(
+    r"^\W*(?:(?:and|but|so|or|ok|okay|hm+|wait|hold on|hang on|one (?:more )?(?:thing|question)|quick question|"
+    r"before (?:that|i (?:say yes|agree|answer|decide|confirm))|just to be (?:sure|clear)|sorry|oh|ah|also|then|"
+    r"by the way|btw|fair enough|alright|all right|[\w-]{2,20}(?=,))\W+)*"
+    r"(?:what(?! about| if)|which|when|where|why|who|whose|how(?! about)|is|are|isn't|aren't|was|were|does|do|don't|"
+    r"did|has|had|will)\b"
+    r"(?![^?]*\b(?:(?:can|could|would|may) (?:you|we|i)|please|pls|able|possible|mind|want)\b)[^.!?\n]*\?\W*$",
+    re.IGNORECASE,
+)
+"""A question how something is, in one sentence."""
 _SUPPOSES = re.compile(
     r"^\W*(?:(?:hi|hey|hello|hej|hm+|so|and|also|ok|okay|(?:quick |one )?question|just (?:asking|curious))\W+)*"
     r"(?:say|suppose|supposing|assuming|assume|imagine|let'?s say|if|once)\s+(?:that )?"
@@ -180,6 +190,12 @@ def proposes_another(text: str) -> bool:
 def asks_how_it_is(text: str) -> bool:
     """Whether a message asks what is so for anybody ("can a viewer invite people?") and for nothing to be done."""
     return _HOW_IT_IS.match(text.replace("’", "'")) is not None and len(re.findall(r"[.!?](?:\s|$)", text)) <= 1
+
+
+def only_wonders(text: str) -> bool:
+    """Whether a message asks how something is ("which card is it going to?") and for nothing to be done."""
+    *before, last = [s for s in _SENTENCE_END.split(text.strip().replace("’", "'")) if re.search(r"\w", s)] or [""]
+    return _WONDERS.match(last) is not None and not any(map(asks, before))
 
 
 _TERMS = re.compile(
@@ -271,9 +287,34 @@ def asks(text: str) -> bool:
     return _ASKS.search(plain) is not None or _ORDERS.search(plain) is not None
 
 
+_TO_BE_DONE = re.compile(
+    r"(?<!nothing )(?<!nothing that )\b(?:has|have|needs?|must|ought)(?: still)?(?: to)? (?:be|get) "
+    r"(?:\w+ed|\w+en|done|sent|paid|put|made|set|cut)\b",
+    re.IGNORECASE,
+)
+
+
+def to_be_done(text: str) -> bool:
+    """Whether a text says what has to be done yet ("it has to be filled in and signed on your side")."""
+    return _TO_BE_DONE.search(text) is not None
+
+
 def leans(text: str) -> bool:
     """Whether a text has a word that stands for what was said before."""
     return _LEANS.search(text) is not None
+
+
+_DONE_BEFORE = re.compile(
+    r"\b(?:i|we|he|she|they|somebody|someone|you) (?:(?:have|had|did|just|already|only|then|all)\s+){0,2}"
+    r"(?:added|bought|ordered|booked|changed|moved|upgraded|downgraded|removed|cancell?ed|deleted|paid|switched|got|"
+    r"took|hired)\b",
+    re.IGNORECASE,
+)
+
+
+def tells_of_past(part: str) -> bool:
+    """Whether a part of a message tells what was done before ("ah right, we added people"), and asks for nothing."""
+    return _DONE_BEFORE.search(part.replace("’", "'")) is not None and not asks(part)
 
 
 _CONCLUDES = re.compile(

@@ -21,6 +21,8 @@ from agents.triage.phrasing import (
     points_back,
     rules_out,
     supposes,
+    tells_of_past,
+    to_be_done,
     without_ruled_out,
 )
 from agents.triage.reading import core_of
@@ -56,6 +58,8 @@ RIVALRY = 0.5
 CLEAR_SMALL_TALK = 0.85
 """The same where something was."""
 MENTIONED = 0.02
+CHAT = 12
+"""Words up to which small talk is only that."""
 ELLIPTIC = 4
 """Words up to which a part ("please remove 2") leans on what stands before it."""
 STATED = 0.9
@@ -116,6 +120,8 @@ class Topics:
     """The intent whose procedure answers from the knowledge base."""
     twins: frozenset[frozenset[str]] = frozenset()
     """Pairs of intents that can only end in one and the same offer, whose values say which of them is meant."""
+    referring: frozenset[frozenset[str]] = frozenset()
+    """Pairs of intents whose procedures look at the records and invite to each other: nobody need be asked which."""
     subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What messages may be about (a noun, in the singular) -> the intents that it may mean."""
 
@@ -164,7 +170,12 @@ def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = Fal
         return Route("start", changes) if _clear_enough(changes, guess, parts, topics) else Route("continue")
     enough = CLEAR_SMALL_TALK if frame.failed_turns else SMALL_TALK if words <= FEW_WORDS else SECOND
     asked_for = max((p for name, p in guess.ranking if name in topics.served - topics.small_talk), default=0.0)
-    if intent in topics.small_talk and probability >= enough and asked_for <= RIVALRY * probability:
+    if (
+        intent in topics.small_talk
+        and probability >= enough
+        and asked_for <= RIVALRY * probability
+        and (words <= CHAT or not any(_other_than(part, topics) for part in parts))
+    ):
         return Route("start", ((intent, guess.text),))
     foreign = guess.out_of_scope >= OUT_OF_SCOPE and probability < CHANGE
     found = _requests(reading, topics, at_least=CHANGE if foreign else START)
@@ -183,7 +194,14 @@ def route(reading: Reading, frame: Frame, topics: Topics, *, answers: bool = Fal
         guess = replace(guess, ranking=tuple((name, p / (1 - guess.out_of_scope)) for name, p in guess.ranking))
     least = MAYBE if foreign else LIKELY
     likely = [name for name, p in guess.ranking[:5] if name in topics.served - topics.small_talk and p >= least]
+    if len(likely) > 1 and any(set(likely) == pair for pair in topics.referring):
+        return Route("start", ((likely[0], guess.text),))
     return Route("clarify", tuple((name, guess.text) for name in likely[:3])) if likely else Route("out_of_scope")
+
+
+def _other_than(part: Guess, topics: Topics) -> bool:
+    """Whether a sentence says something to be done that is no small talk."""
+    return to_be_done(part.text) and part.best[0] not in topics.small_talk
 
 
 def learned_matter(guess: Guess, parts: Sequence[Guess]) -> tuple[str, float] | None:
@@ -262,7 +280,9 @@ def _background(reading: Reading, found: tuple[str, ...]) -> str:
     first = [part for part in reading.parts if part.best[0] == found[0]]
     second = [part for part in reading.parts if part.best[0] == found[1]]
     told = bool(first) and all(merely_states(part.text) for part in first)
-    return found[0] if told and any(asks(part.text) and points_back(part.text) for part in second) else ""
+    past = bool(first) and all(tells_of_past(part.text) for part in first)
+    about = any(asks(part.text) and (past or points_back(part.text)) for part in second)
+    return found[0] if (told or past) and about else ""
 
 
 def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...]:
@@ -289,8 +309,8 @@ def _both_halves(reading: Reading, topics: Topics) -> tuple[tuple[str, str], ...
 
 
 def meant_with(intent: str, topics: Topics) -> frozenset[str]:
-    """The intent and those that can only end in the same offer."""
-    return frozenset({intent}).union(*(pair for pair in topics.twins if intent in pair))
+    """The intent and those that can only end in the same offer, or that the records tell from it."""
+    return frozenset({intent}).union(*(pair for pair in topics.twins | topics.referring if intent in pair))
 
 
 def _without_kin(found: dict[str, str], guess: Guess, topics: Topics) -> dict[str, str]:

@@ -43,9 +43,9 @@ async def sent_code(runtime: Runtime) -> str:
     return found[0]
 
 
-async def offered(runtime: Runtime) -> tuple[Talk, dict[str, Any]]:
+async def offered(runtime: Runtime, wish: str = WISH) -> tuple[Talk, dict[str, Any]]:
     talk = Talk(runtime, "cus_002")
-    answer = await talk.say(WISH)
+    answer = await talk.say(wish)
     assert [offer["tool"] for offer in answer["offers"]] == ["access.change_role"]
     return talk, answer
 
@@ -149,7 +149,7 @@ async def test_the_code_for_one_matter_is_no_yes_to_another(runtime: Runtime) ->
 async def test_six_digits_are_no_code_once_no_offer_waits_for_one(runtime: Runtime) -> None:
     talk, _ = await offered(runtime)
     assert (await talk.say(await sent_code(runtime)))["disposition"] == "resolved"
-    other, _ = await offered(runtime)
+    other, _ = await offered(runtime, "could paul sommer get administrator rights too please")
     for _ in range(3):
         await other.say("000000" if await sent_code(runtime) != "000000" else "000001")
     await other.say("no, leave it")

@@ -7,6 +7,7 @@ from agents.consent import (
     asks_price,
     declines,
     leans_to_yes,
+    orders_at_last,
     orders_it,
     read_answer,
     refuses_at_last,
@@ -14,6 +15,7 @@ from agents.consent import (
     requests,
     restates,
     rules_out,
+    takes_value,
 )
 from agents.withdrawal import (
     begins_by_dropping,
@@ -430,3 +432,40 @@ def test_thousands_of_characters_are_read_quickly(repeated: str) -> None:
     assert not remarks_on_yes(text, "add 3 seats") and after_yes(text, "add 3 seats") == ""
     assert drops_request(text) is repeated.startswith("forget")
     assert (refuses_at_last(text) is None) is not repeated.startswith("forget")
+
+
+@pytest.mark.parametrize(
+    ("text", "ordered"),
+    [
+        ("Understood, we've got a copy. Delete it.", True),
+        ("Fair enough, delete it", True),
+        ("in Ordnung, book it so", True),
+        ("not yet. delete it", False),
+        ("if nobody needs it, delete it", False),
+        ("what happens if you delete it", False),
+        ("Henrik shall save it first. Then delete it.", False),
+        ("great, cancel it", False),
+        ("the bucket of 2019, delete it", False),
+    ],
+)
+def test_an_order_at_the_end_that_nothing_before_limits(text: str, ordered: bool) -> None:
+    assert orders_at_last(text, 'delete the bucket "logs" with all its data (this cannot be undone)') is ordered
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("wait, is Paris possible too?", "other"),
+        ("Do we stop paying for it as of today?", "other"),
+        ("All of them as well? Then stop. Otto shall save it first.", "no"),
+        ("wait, no, is it gone then?", "no"),
+    ],
+)
+def test_a_question_is_no_refusal_though_it_begins_with_wait(text: str, answer: str) -> None:
+    assert read_answer(text, "delete the bucket") == answer
+
+
+def test_a_value_is_taken_without_a_yes() -> None:
+    offer = "create the small database in eu-central"
+    assert takes_value("then take Frankfurt, go", offer) and takes_value("ok let's go with frankfurt", offer)
+    assert not takes_value("take Frankfurt only if it is cheaper", offer) and not takes_value("take 2", offer)
