@@ -16,6 +16,9 @@ _TAKES_BACK_CHANGE = re.compile(
     r"(?:back|off)\b",
     re.IGNORECASE,
 )
+_STOPS_CHANGE = re.compile(
+    r"\b(?:stop|halt|cancel) (?:the|our|my|that|this) (?:\w+ )?(?:cancell?ation|termination)\b", re.IGNORECASE
+)
 _UNDOES = re.compile(
     r"^\W*(?:(?:oh|no|sorry|wait|hm+|ah|please|pls|ok|damn|oops|hang on|can you|could you|i need you to|we need to|"
     r"actually)\W+)*"
@@ -30,7 +33,7 @@ _UNDOES = re.compile(
 def undoes_change(text: str) -> bool:
     """Whether a message wants undone what it calls by its name ("can you undo the cancellation")."""
     said = text.replace("’", "'")
-    return asks(said) and any(way.search(said) for way in (_UNDOES_CHANGE, _TAKES_BACK_CHANGE))
+    return asks(said) and any(way.search(said) for way in (_UNDOES_CHANGE, _TAKES_BACK_CHANGE, _STOPS_CHANGE))
 
 
 def undoes(text: str) -> bool:

@@ -163,7 +163,13 @@ def candidate_named(
         if current is not None and _confirmed(current, slot, fitting, candidates, low):
             return None
         called = [item for item in candidates if _is_called(item, low)]
-        if slot.type == "resource" and len(called) == 1 and _apart(called[0], fitting, text):
+        ordered = len(called) == 1 and _is_ordered(called[0], low)
+        if (
+            slot.type == "resource"
+            and len(called) == 1
+            and (ordered or called[0] in fitting)
+            and _apart(called[0], fitting, text)
+        ):
             fitting = called  # the other is only spoken of in another sentence, and not by its name
         if len(called) > 1 and all(item in called for item in fitting):
             fitting = called  # several by their own names: that one of them is named twice over makes it no likelier
@@ -237,9 +243,13 @@ def _apart(item: dict[str, Any], fitting: Sequence[dict[str, Any]], text: str) -
     """Whether a text names a record in a sentence that speaks of none of the others that fit."""
     own = [s for s in map(plain, re.split(r"(?<=[.!?;])\s+|\n+", text)) if _is_called(item, s)]
     others = {plain(str(other.get("kind") or "")) for other in fitting if other is not item} - {""}
-    return (
-        item in fitting and bool(own) and not any(re.search(rf"\b{re.escape(o)}s?\b", s) for s in own for o in others)
-    )
+    return bool(own) and not any(re.search(rf"\b{re.escape(o)}s?\b", s) for s in own for o in others)
+
+
+def _is_ordered(item: dict[str, Any], low: str) -> bool:
+    """Whether something shall be done with a record that is called by its own name ("only drop old-uploads")."""
+    name = re.escape(plain(str(item.get("name") or "")))
+    return re.search(rf"{_ORDERED} (?:the |only |just )?(?:[a-z]+ )?{name}(?![\w-])", low) is not None
 
 
 def _is_called(item: dict[str, Any], low: str) -> bool:

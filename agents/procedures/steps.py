@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Literal
 
 from agents.brief import Brief
+from agents.consent import leans_to_yes
 from agents.frame import ActiveProcedure, Frame
 from agents.procedures.candidates import (
     Found,
@@ -28,7 +29,7 @@ from agents.procedures.procedure import Procedure, ProcedureLibrary, Slot, Step
 from agents.procedures.quote import quote
 from agents.procedures.replies import Templates
 from agents.procedures.slots import by_total, candidates_of, clause_about, find, in_all
-from agents.triage.courtesy import only_agrees
+from agents.triage.courtesy import closes, only_agrees
 from agents.triage.phrasing import asks
 
 MAX_ASKED = 2
@@ -271,6 +272,7 @@ class Steps:
             and not missing
             and candidates is not None
             and len(candidates) <= 1
+            and not (answering and active.listed and not self._agrees())  # it was put to them already
             and not slot.optional
             and not (candidates and self._means_another(active, slot, texts, asked=asked))
         ):
@@ -316,6 +318,10 @@ class Steps:
             narrower = find(slot, clause, candidates, asked=True, today=self.today)
             found = narrower if isinstance(narrower, Found) else found
         return found, among if isinstance(among, Several) else None
+
+    def _agrees(self) -> bool:
+        """Whether the message begins with a yes ("yes, that one"), and does not only round the matter off."""
+        return leans_to_yes(self.brief.text) and not closes(self.brief.text)
 
     def _answers_aside(self, active: ActiveProcedure) -> bool:
         """Say what the documentation answers to a question that was asked instead of an answer."""

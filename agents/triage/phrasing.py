@@ -110,6 +110,8 @@ _SUPPOSES = re.compile(
     r"(?:would|do|does|will|is|are|what|how|when)\s(?:(?:happens?|much|long|many|soon)\b|"
     r"(?:would |do |does |will |is |are )?(?:i|we|it|they|there|that|the|our|my|one|his|her|their)\b)"
     r"(?! (?:be )?possible\b)[^.!?]*\?\W*$|"
+    r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|ok|okay)\W+)*(?:if|suppose|say) (?:i|we|one|somebody|someone)\b[^.!?]*"
+    r"\b(?:by (?:mistake|accident)|accidentally)\b[^.!?]*\?\W*$|"
     r"^\W*(?:(?:hi|hey|hello|hm+|so|and|also|ok|okay)\W+)*what (?:happens )?if "
     r"(?:i|we|one|somebody|someone)\b[^.!?]*\?\W*$",
     re.IGNORECASE,
@@ -228,9 +230,19 @@ def supposes(text: str) -> bool:
     return bool(asking) and all(_SUPPOSES.match(s) is not None for s in asking)
 
 
+_ANOTHER_DAY = re.compile(
+    r"(?:,?\s*\b(?:and|but)\b)?\s*\b(?:i|we)(?:'ll| will| can)? "
+    r"(?:sort|do|see to|look at|deal with|handle|settle|get to)\b"
+    r"[^.,;!?\n]*\b(?:another (?:day|time)|some other (?:day|time)|later on|next time)\b",
+    re.IGNORECASE,
+)
+"""What is left for another day ("and we'll sort the extra seats out another day"): nothing is asked of it now."""
+
+
 def without_ruled_out(text: str) -> str:
-    """The message without what it rules out ("no need to send it"), where anything else is left."""
-    rest = _RULED_OUT.sub(" ", _NOT_MEANT.sub(" ", text.replace("’", "'"))).strip(" .,;!\n")
+    """The message without what it rules out ("no need to send it") or leaves for later, where anything else is left."""
+    said = _ANOTHER_DAY.sub(" ", _NOT_MEANT.sub(" ", text.replace("’", "'")))
+    rest = _RULED_OUT.sub(" ", said).strip(" .,;!\n")
     return rest if len(rest.split()) >= FEW_WORDS and rest != text else text
 
 

@@ -1,6 +1,5 @@
 """What is said beside the matter under way: it is answered, or taken for a remark, and starts nothing of its own."""
 
-import pytest
 from talking import Talk
 
 from app.runtime import Runtime
@@ -119,13 +118,52 @@ async def test_what_was_done_before_is_no_request(runtime: Runtime) -> None:
     assert told["disposition"] == "resolved" and "18 seats" in told["reply"], told["reply"]
 
 
-@pytest.mark.parametrize("words", ["can you give me a week more?", "could we have a few days longer"])
-async def test_a_question_is_not_thanked_for(runtime: Runtime, words: str) -> None:
+async def test_a_question_is_not_thanked_for(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_011")
     await talk.say("my trial ends soon, what then?")
-    assert "You are welcome" not in (await talk.say(words))["reply"]
+    assert "You are welcome" not in (await talk.say("can you give me a week more?"))["reply"]
 
 
 async def test_how_long_a_trial_still_runs_is_on_record(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_011")
     assert "The trial runs until" in (await talk.say("how long is our trial still running?"))["reply"]
+
+
+async def test_the_only_record_that_is_left_is_not_taken_from_who_did_not_choose_it(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_054")
+    await talk.say("please delete the bucket scratch-bucket")
+    await talk.say("yes")
+    asked = await talk.say("Nothing of value in ours, so go on and delete scratch-bucket.")
+    assert "I find no resource called scratch-bucket" in asked["reply"]
+    told = await talk.say("Good, that was all. Thanks.")
+    assert told["offers"] == [] and len(await effects_of(talk)) == 1, told["reply"]
+
+
+async def test_what_would_be_after_a_mistake_asks_for_no_mistake(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_054")
+    told = await talk.say("If I delete a bucket by mistake, could you people bring it back?")
+    assert told["offers"] == [] and "backup" in told["reply"].lower(), told["reply"]
+
+
+async def test_what_is_ordered_by_its_name_is_meant_whatever_else_is_spoken_of(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_026")
+    await talk.say("Please tear down orders-db, we've moved off it.")
+    offered = await talk.say(
+        "Ah right, the web cluster still talks to it. Then leave that one alone and only drop old-uploads."
+    )
+    assert "old-uploads" in offered["offers"][0]["text"], offered["reply"]
+
+
+async def test_who_wants_a_cancellation_stopped_gets_a_person(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_038")
+    left = await talk.say("The new lease fell through and we're staying put. Can you stop the cancellation?")
+    assert left["disposition"] == "escalated", left["reply"]
+
+
+async def test_what_is_left_for_another_day_is_not_asked_for_now(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_042")
+    await talk.say("Could we go up from 9 to 12 seats please? Toy fair's coming.")
+    offered = await talk.say("I see. Then switch us to the Team plan, and we'll sort the extra seats out another day.")
+    assert [offer["tool"] for offer in offered["offers"]] == ["billing.change_plan"]
+    done = await talk.say("yes")
+    assert done["disposition"] == "resolved", done["reply"]
