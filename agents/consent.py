@@ -157,8 +157,8 @@ def orders_at_last(text: str, offer: str) -> bool:
     Nothing before limits it, asks, or names another figure. The verb is the offer's own, or one for anything.
     """
     words = text.strip().lower().replace("’", "'")
-    ordered = _ORDER_AT_LAST.search(words)
-    if ordered is None or len(words.split()) > REMARK_WORDS:
+    ordered = _ORDER_AT_LAST.search(words) if len(words.split()) <= REMARK_WORDS else None
+    if ordered is None:
         return False
     own = re.findall(r"[a-z]+", offer.lower())[:1]
     before = _TAKES_NOTE.sub(" ", _UNDERSTANDS.sub(" ", _YES.sub(" ", words[: ordered.start()])))

@@ -94,15 +94,15 @@ _HOW_IT_IS = re.compile(
     re.IGNORECASE,
 )
 _WONDERS = re.compile(
-    r"^\W*(?:(?:and|but|so|or|ok|okay|hm+|wait|hold on|hang on|one (?:more )?(?:thing|question)|quick question|"
+    r"^\W*(?>(?:and|but|so|or|ok|okay|hm+|wait|hold on|hang on|one (?:more )?(?:thing|question)|quick question|"
     r"before (?:that|i (?:say yes|agree|answer|decide|confirm))|just to be (?:sure|clear)|sorry|oh|ah|also|then|"
-    r"by the way|btw|fair enough|alright|all right|[\w-]{2,20}(?=,))\W+)*"
+    r"by the way|btw|fair enough|alright|all right|[\w-]{2,20}(?=,))\W+)*+"
     r"(?:what(?! about| if)|which|when|where|why|who|whose|how(?! about)|is|are|isn't|aren't|was|were|does|do|don't|"
     r"did|has|had|will)\b"
     r"(?![^?]*\b(?:(?:can|could|would|may) (?:you|we|i)|please|pls|able|possible|mind|want)\b)[^.!?\n]*\?\W*$",
     re.IGNORECASE,
 )
-"""A question how something is, in one sentence."""
+"""A question how something is, in one sentence. What leads to it is read one way only, or "and, and" never ends."""
 _SUPPOSES = re.compile(
     r"^\W*(?:(?:hi|hey|hello|hej|hm+|so|and|also|ok|okay|(?:quick |one )?question|just (?:asking|curious))\W+)*"
     r"(?:say|suppose|supposing|assuming|assume|imagine|let'?s say|if|once)\s+(?:that )?"
@@ -233,7 +233,7 @@ def supposes(text: str) -> bool:
 _ANOTHER_DAY = re.compile(
     r"(?:,?\s*\b(?:and|but)\b)?\s*\b(?:i|we)(?:'ll| will| can)? "
     r"(?:sort|do|see to|look at|deal with|handle|settle|get to)\b"
-    r"[^.,;!?\n]*\b(?:another (?:day|time)|some other (?:day|time)|later on|next time)\b",
+    r"[^.,;!?\n]{0,60}\b(?:another (?:day|time)|some other (?:day|time)|later on|next time)\b",
     re.IGNORECASE,
 )
 """What is left for another day ("and we'll sort the extra seats out another day"): nothing is asked of it now."""

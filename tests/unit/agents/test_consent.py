@@ -17,6 +17,7 @@ from agents.consent import (
     rules_out,
     takes_value,
 )
+from agents.triage.phrasing import only_wonders
 from agents.withdrawal import (
     begins_by_dropping,
     denies,
@@ -469,3 +470,10 @@ def test_a_value_is_taken_without_a_yes() -> None:
     offer = "create the small database in eu-central"
     assert takes_value("then take Frankfurt, go", offer) and takes_value("ok let's go with frankfurt", offer)
     assert not takes_value("take Frankfurt only if it is cheaper", offer) and not takes_value("take 2", offer)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("repeated", ["and, ", "then, ", "wait ", "we do "])
+def test_fillers_without_end_are_no_question_and_no_answer(repeated: str) -> None:
+    text = (repeated * 8000)[:8000]
+    assert not only_wonders(text) and not orders_at_last(text, "delete it") and not takes_value(text, "delete it")
