@@ -19,7 +19,7 @@ from agents.nodes.retrieve import audiences_for
 from agents.procedures.procedure import phrases_of
 from agents.procedures.quote import quote
 from agents.procedures.run import ProcedureRun
-from agents.procedures.steps import RELEVANT, Call, Outcome, Speech
+from agents.procedures.under_way import RELEVANT, Call, Outcome, Speech
 from agents.services import Services
 from agents.triage.route import Reading, route
 from records.spending import Spent

@@ -21,7 +21,7 @@ from agents.models.names import HAND_OVER, from_wire, to_wire
 from agents.procedures.procedure import ProcedureLibrary
 from agents.procedures.replies import Templates
 from agents.procedures.run import ProcedureRun
-from agents.procedures.steps import Call, Outcome, Speech
+from agents.procedures.under_way import Call, Outcome, Speech
 
 BRIEF = "brief"
 CHANGED = "changed"

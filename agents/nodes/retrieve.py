@@ -7,7 +7,7 @@ from langgraph.runtime import Runtime
 from agents.knowledge.followup import standalone
 from agents.knowledge.passage import Passage
 from agents.nodes.triage import FEW_WORDS
-from agents.procedures.steps import RELEVANT
+from agents.procedures.under_way import RELEVANT
 from agents.state import TurnState
 from agents.triage.phrasing import questions_in
 from agents.turn import TurnContext

@@ -54,7 +54,7 @@ class Slot:
     """Of a plan: which one it is now, so that "the one in between" can be told."""
     optional: bool = False
     when_many: dict[str, str] = field(default_factory=dict)
-    """Values that other slots take where more than `run.MOST_EACH` records are named for this one."""
+    """Values that other slots take where more than `filling.MOST_EACH` records are named for this one."""
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,21 @@ from agents.frame import ActiveProcedure
 from agents.procedures.candidates import Several, all_named, identity, says_not_me
 from agents.procedures.choosing import only_chooses, topics_meant
 from agents.procedures.expressions import ExpressionError
+from agents.procedures.filling import MOST_EACH
 from agents.procedures.procedure import Procedure, Step
 from agents.procedures.quote import quote
 from agents.procedures.refusing import only_turned_round, refuses
 from agents.procedures.replies import TemplateProblem
 from agents.procedures.slots import candidates_of, find, in_all, revisions
-from agents.procedures.steps import (
+from agents.procedures.steps import Steps
+from agents.procedures.under_way import (
     MAX_ASKED,
-    MOST_EACH,
     RELEVANT,
     RELEVANT_IF_ASKED,
     SURE,
     Proposals,
     Speech,
     StartOver,
-    Steps,
     Stop,
     TopicChange,
 )
