@@ -7,7 +7,8 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from agents.triage.phrasing import asks, only_wonders
+from agents.triage.phrasing import asks
+from agents.triage.questions import only_wonders
 
 Answer = Literal["yes", "no", "other"]
 

@@ -9,7 +9,7 @@ from agents.knowledge.passage import Passage
 from agents.nodes.triage import FEW_WORDS
 from agents.procedures.under_way import RELEVANT
 from agents.state import TurnState
-from agents.triage.phrasing import questions_in
+from agents.triage.questions import questions_in
 from agents.turn import TurnContext
 
 

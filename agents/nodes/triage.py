@@ -22,7 +22,8 @@ from agents.procedures.procedure import phrases_of
 from agents.procedures.slots import revisions
 from agents.state import TurnState
 from agents.triage.courtesy import closes, greets, introduces, introduces_first, only_agrees, settles, thanks_only
-from agents.triage.phrasing import asks, leans_on_last, merely_states, only_wonders, orders, proposes_another
+from agents.triage.phrasing import asks, leans_on_last, merely_states, orders, proposes_another
+from agents.triage.questions import only_wonders
 from agents.triage.route import ACT, LIKELY, SECOND, Guess, Reading, learned_matter, route
 from agents.triage.subjects import only_subject
 from agents.turn import TurnContext

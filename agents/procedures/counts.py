@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from agents.triage.phrasing import without_ruled_out
+from agents.triage.parts import without_ruled_out
 from tools.provenance import NUMBER_WORDS, told_from
 
 _WORDS = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an", "another", "zero", "one"))

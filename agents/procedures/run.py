@@ -31,7 +31,8 @@ from agents.procedures.under_way import (
     TopicChange,
 )
 from agents.triage.courtesy import only_agrees, settles
-from agents.triage.phrasing import asks, asks_how_to, leans, orders
+from agents.triage.phrasing import asks, leans, orders
+from agents.triage.questions import asks_how_to
 from agents.withdrawal import (
     begins_by_dropping,
     denies,

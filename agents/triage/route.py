@@ -5,26 +5,18 @@ from dataclasses import dataclass, field, replace
 
 from agents.brief import Route
 from agents.frame import Frame
-from agents.triage.phrasing import (
+from agents.triage.parts import (
     adds_only,
     announces_several,
-    asks,
-    asks_how_it_is,
-    asks_terms,
-    concludes,
     halves_of,
     hangs,
     lacks_subject,
-    leans,
-    merely_states,
     parts_of,
-    points_back,
     rules_out,
-    supposes,
-    tells_of_past,
-    to_be_done,
     without_ruled_out,
 )
+from agents.triage.phrasing import asks, leans, merely_states, points_back, tells_of_past, to_be_done
+from agents.triage.questions import asks_how_it_is, asks_terms, concludes, supposes
 from agents.triage.reading import core_of
 from agents.triage.version import SHIPPED, Version
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents.gate import call
 from agents.gate.verdict import Check
-from agents.nodes import gate
+from agents.nodes import judge_reply
 from app.runtime import Shared
 from app.settings import POLICIES, Settings
 from evals.attack import attack
@@ -65,9 +65,9 @@ async def test_a_consent_check_that_is_off_is_found_out(
 async def test_a_reply_check_that_is_off_is_found_out(
     shared: Shared, prepared_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "_check", lambda *_: Check("reply"))
-    monkeypatch.setattr(gate, "_beyond_records", lambda *_: [])
-    monkeypatch.setattr(gate, "_unfounded", lambda *_: False)
+    monkeypatch.setattr(judge_reply, "_check", lambda *_: Check("reply"))
+    monkeypatch.setattr(judge_reply, "_beyond_records", lambda *_: [])
+    monkeypatch.setattr(judge_reply, "_unfounded", lambda *_: False)
     found = await attacked(prepared_home, shared, 200, "others_ids", "failed_effect", "hidden_question")
     assert found["leaks"] > 0
     assert found["false_promises"] > 0
@@ -99,8 +99,8 @@ async def test_an_ownership_check_that_is_off_is_found_out(
         return await judge_call(open_gate, name, arguments, situation)
 
     monkeypatch.setattr(call.CallGate, "judge", without_owner)
-    monkeypatch.setattr(gate, "_check", lambda *_: Check("reply"))
-    monkeypatch.setattr(gate, "_beyond_records", lambda *_: [])
+    monkeypatch.setattr(judge_reply, "_check", lambda *_: Check("reply"))
+    monkeypatch.setattr(judge_reply, "_beyond_records", lambda *_: [])
     found = await attacked(prepared_home, shared, 60, "others_ids")
     assert found["leaks"] + found["unauthorised_effects"] > 0
 

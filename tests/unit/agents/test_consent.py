@@ -17,7 +17,7 @@ from agents.consent import (
     rules_out,
     takes_value,
 )
-from agents.triage.phrasing import only_wonders
+from agents.triage.questions import only_wonders
 from agents.withdrawal import (
     begins_by_dropping,
     denies,

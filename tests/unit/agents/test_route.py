@@ -7,15 +7,9 @@ import pytest
 
 from agents.brief import Route
 from agents.frame import ActiveProcedure, Frame
-from agents.triage.phrasing import (
-    asks_how_it_is,
-    halves_of,
-    leans,
-    merely_states,
-    parts_of,
-    supposes,
-    without_ruled_out,
-)
+from agents.triage.parts import halves_of, parts_of, without_ruled_out
+from agents.triage.phrasing import leans, merely_states
+from agents.triage.questions import asks_how_it_is, supposes
 from agents.triage.route import Guess, Reading, Topics
 from agents.triage.route import route as route_of
 

@@ -99,7 +99,7 @@ def test_the_kind_of_a_thing_is_not_its_name() -> None:
 
 
 def test_a_yes_or_no_is_read_only_from_an_answer() -> None:
-    stay = {"choices": {"yes": ["keep it"], "no": ["cancel anyway"]}}
+    stay: dict[str, Any] = {"choices": {"yes": ["keep it"], "no": ["cancel anyway"]}}
     assert value("yes_no", "yes", asked=True, **stay) is True
     assert value("yes_no", "cancel anyway", asked=True, **stay) is False
     assert value("yes_no", "keep it then", asked=True, **stay) is True

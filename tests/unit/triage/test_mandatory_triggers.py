@@ -10,7 +10,7 @@ import yaml
 
 from agents.frame import Frame
 from agents.nodes.signs import trigger_names
-from agents.triage.phrasing import parts_of, without_ruled_out
+from agents.triage.parts import parts_of, without_ruled_out
 from agents.turn import TurnContext
 from app.champion import guess_of
 from app.runtime import Shared, training_examples

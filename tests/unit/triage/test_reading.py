@@ -4,14 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.triage.phrasing import (
-    asks_how_to,
-    asks_terms,
-    concludes,
-    points_back,
-    proposes_another,
-    without_ruled_out,
-)
+from agents.triage.parts import without_ruled_out
+from agents.triage.phrasing import points_back, proposes_another
+from agents.triage.questions import asks_how_to, asks_terms, concludes
 from agents.triage.reading import core_of, directed, sentences_of
 
 MAIL = (
