@@ -130,8 +130,8 @@ class Evidence:
     def _reckoned(self, kind: str | None, value: Any) -> str:
         """How a count follows from what the customer said and what the records say there is; or nothing.
 
-        Two kinds of arithmetic are read: how many in all beside how many there are, and a number that is told from one
-        before ("one less than that", "half of it").
+        Three kinds of arithmetic are read: how many in all beside how many there are, a number that is told from one
+        before ("one less than that", "half of it"), and how many there are less those in use ("all that nobody uses").
         """
         if kind not in COUNTS or type(value) is not int:
             return ""
@@ -141,6 +141,9 @@ class Evidence:
             told = told_from(before, text)
             if value in told:
                 return f"message {message}: told from a number before"
+            if speaks_of_unused(text) and (two := [(a, b) for a in there for b in there if a[0] - b[0] == value]):
+                (held, place), (used, where) = two[0]
+                return f"message {message}: what nobody uses, {held} ({place}) less {used} ({where})"
             said = counts_in(text) | told
             for held, place in there:
                 if wanted := said & {held + value, held - value}:
@@ -262,6 +265,25 @@ def told_from(before: Collection[int], text: str) -> set[int]:
             return {number // 2 for number in before if number % 2 == 0 and number > 0}
         return {number * 2 for number in before}
     return set()
+
+
+IDLE = r"(?:extra|spare|empty|unused|idle|free|vacant|surplus|superfluous|needless|leftover)"
+"""What people call places that nobody uses."""
+_PLACES = r"(?:seats|licen[cs]es|places|ones|logins)"
+_UNUSED = re.compile(
+    rf"\b(?:the|all|our|any|every|those) (?:(?:of|the|our|those|remaining|other) )*{IDLE} {_PLACES}\b|"
+    rf"\b(?:{_PLACES}|those|all|everything|whatever)(?: (?:that|which))? (?:(?:nobody|no[ -]?one|none of us) "
+    r"(?:\w+ )?(?:uses?|is using|sits (?:on|in)|has|needs|occupies|works with)|"
+    r"(?:are|is) (?:unused|empty|idle|free|vacant|not (?:in use|used|taken|occupied)))\b|"
+    r"\b(?:to|for) (?:only |just )?(?:what|as many as|the number (?:that )?|the seats (?:that )?)\s?"
+    r"(?:we|is|are) (?:actually |really |currently |do )*(?:use|using|in use|used)\b",
+    re.IGNORECASE,
+)
+
+
+def speaks_of_unused(text: str) -> bool:
+    """Whether a text means all that nobody uses ("the ones that nobody sits on", "down to what we really use")."""
+    return _UNUSED.search(text) is not None
 
 
 _NUMBER = re.compile(r"(?<![\w.,])(\d{1,3}(?:[ ,]\d{3})+|\d+)(?:[.,](\d{1,2}))?(?![\w]*\d|[.,]\d)")

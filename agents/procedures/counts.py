@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from agents.triage.parts import without_ruled_out
-from tools.provenance import NUMBER_WORDS, told_from
+from tools.provenance import IDLE, NUMBER_WORDS, speaks_of_unused, told_from
 
 _WORDS = "|".join(word for word in NUMBER_WORDS if word not in ("a", "an", "another", "zero", "one"))
 _OTHER_UNIT = (
@@ -70,13 +70,17 @@ _STANDING = _patterns(
     r"<N> (?:booked|in use|used|taken|occupied|paid for|filled)\b",
 )
 _BARE = _patterns("<N>")
-_IDLE = r"(?:extra|spare|empty|unused|idle|free|vacant|surplus|superfluous|needless|leftover)"
 _ASKED_FOR = _patterns(
     r"\b(?:add|remove|drop|cut|delete|release|order|buy|purchase|return|(?:give|hand|take)(?: back| off| away| out)?|"
-    rf"get rid of) (?:(?:please|only|just|the|those|these|our|us|me|other|last|{_IDLE}) ){{0,3}}<N>",
-    rf"\b(?:the|those|these|our) <N> {_IDLE}\b",
+    rf"get rid of) (?:(?:please|only|just|the|those|these|our|us|me|other|last|{IDLE}) ){{0,3}}<N>",
+    rf"\b(?:the|those|these|our) <N> {IDLE}\b",
 )
 """Numbers that directly follow what shall be done, or count what nobody uses."""
+_BESIDE_OTHERS = re.compile(
+    rf"\b(?:and|plus|&) (?:the|our|those|these) {_NUMBER} (?:from|in|at|of)\b(?! (?:them|those|these|us)\b)",
+    re.IGNORECASE,
+)
+"""A number beside others who are named ("Yasmin and the two from Lyon"): not how many there are in all."""
 _EITHER = re.compile(
     rf"{_NUMBER}{_UNIT}\s+(?:or|vs\.?|versus)\s+(?:maybe |only |just )?{_NUMBER}{_UNIT}", re.IGNORECASE
 )
@@ -187,7 +191,7 @@ def wanted_in_all(text: str, before: int | None, *, opening: bool) -> int | None
 
 def change_in(text: str) -> int | None:
     """How many more or fewer there shall be; None too for what is reckoned from a number before ("half of that")."""
-    if told_from({2}, text):
+    if told_from({2}, text) or _BESIDE_OTHERS.search(text):
         return None
     if (plain := _first(_CHANGES, text)) is not None:
         return plain
@@ -207,6 +211,11 @@ def change_in(text: str) -> int | None:
         re.IGNORECASE,
     )
     return 1 if one is not None else None
+
+
+def wants_unused_gone(text: str) -> bool:
+    """Whether all go that nobody uses, however many these are."""
+    return speaks_of_unused(text) and change_in(text) is None
 
 
 def _without_what_is(text: str) -> str:

@@ -34,6 +34,7 @@ class _SlotForm(BaseModel):
     default: str | None = None
     unanswered: str | None = None
     total: str | None = None
+    in_use: str | None = None
     present: str | None = None
     optional: bool = False
     when_many: dict[str, str] = {}
@@ -185,6 +186,8 @@ class _Reader:
             raise self.fail(
                 (*place, "total"), "only a count or a direction can follow from how many there shall be in all"
             )
+        if form.in_use is not None and form.total is None:
+            raise self.fail((*place, "in_use"), "it needs a `total`: the value that leaves so many follows from that")
         if form.present is not None and (form.type != "plan" or form.source is None):
             raise self.fail((*place, "present"), "only a plan that is chosen from a list can have one that it is now")
         if form.type == "choice" and not choices:
@@ -202,6 +205,7 @@ class _Reader:
             default=self._expression(form.default, (*place, "default")) if form.default is not None else None,
             unanswered=self._expression(form.unanswered, (*place, "unanswered")) if form.unanswered else None,
             total=self._expression(form.total, (*place, "total")) if form.total is not None else None,
+            in_use=self._expression(form.in_use, (*place, "in_use")) if form.in_use is not None else None,
             present=self._expression(form.present, (*place, "present")) if form.present is not None else None,
             optional=form.optional,
             when_many=form.when_many,

@@ -50,6 +50,8 @@ class Slot:
     """The value that is taken where the customer was asked and what they said is no answer."""
     total: Expression | None = None
     """Over `total`, the number that the customer wants in all: the value that follows from it."""
+    in_use: Expression | None = None
+    """Of a count: how many of them are used, so that "all that nobody uses" can be told."""
     present: Expression | None = None
     """Of a plan: which one it is now, so that "the one in between" can be told."""
     optional: bool = False

@@ -20,7 +20,7 @@ from agents.procedures.asides import (
 )
 from agents.procedures.candidates import Found, Several, alike_to, candidate_named, identity
 from agents.procedures.choices import NUMBER, choice_wished
-from agents.procedures.counts import change_in, direction_in, wanted_in_all
+from agents.procedures.counts import change_in, direction_in, wanted_in_all, wants_unused_gone
 from agents.procedures.dates import months_in
 from agents.procedures.expressions import ExpressionError
 from agents.procedures.procedure import Procedure, Slot
@@ -131,11 +131,17 @@ def in_all(text: str, before: int | None, *, opening: bool) -> int | None:
     return before
 
 
-def by_total(slot: Slot, total: int | None, names: dict[str, Any]) -> Found | None:
-    """The value that follows from how many the customer wants in all, where that is said and the slot asks for it."""
-    if slot.total is None or total is None:
+def by_total(slot: Slot, total: int | None, names: dict[str, Any], text: str = "") -> Found | None:
+    """The value that follows from how many the customer wants in all, where that is said and the slot asks for it.
+
+    Whoever wants all gone that nobody uses (`text` says so) wants as many as are in use.
+    """
+    unused = slot.in_use is not None and wants_unused_gone(text) and in_all(text, None, opening=False) is None
+    if slot.total is None or (total is None and not unused):
         return None
     try:
+        if unused and slot.in_use is not None:
+            total = slot.in_use.evaluate(names)
         value = slot.total.evaluate({**names, "total": total})
     except ExpressionError:  # how many there are now is not known yet
         return None
@@ -255,7 +261,7 @@ def _named(procedure: Procedure, active: ActiveProcedure, text: str, today: date
         if slot.source and candidates is None:
             continue
         known = {**active.saved, "slots": active.slots}
-        found = by_total(slot, total, known) or _step_from(slot, text, candidates, active.slots[name], known)
+        found = by_total(slot, total, known, text) or _step_from(slot, text, candidates, active.slots[name], known)
         if found is None and slot.type == "count" and (told := told_from({active.slots[name]}, text)):
             found = Found(told.pop())
         if reckoned and slot.type == "direction":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.procedures.counts import change_in, direction_in, move_in, wanted_in_all
+from agents.procedures.counts import change_in, direction_in, move_in, wanted_in_all, wants_unused_gone
 
 TOTALS = [
     ("Seats today: 50. Seats required from today: 54.", 54),
@@ -152,3 +152,30 @@ def test_the_extra_ones_may_be_those_that_go(text: str, way: str, count: int) ->
 )
 def test_how_many_in_all_a_request_means(text: str, total: int | None) -> None:
     assert wanted_in_all(text, None, opening=True) == total
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remove all unused seats please",
+        "then only the ones that nobody sits on",
+        "cut us down to what we actually use",
+        "take the empty places off",
+        "everything that is not in use can go",
+    ],
+)
+def test_all_that_nobody_uses_may_go(text: str) -> None:
+    assert wants_unused_gone(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["remove 2 of the unused seats", "drop an unused seat", "nobody uses the cache bucket"]
+)
+def test_some_that_nobody_uses_are_not_all_of_them(text: str) -> None:
+    assert not wants_unused_gone(text)
+
+
+def test_a_number_beside_people_who_are_named_is_not_how_many_are_wanted() -> None:
+    assert change_in("Yasmin and the two from Lyon") is None
+    assert change_in("the two from Lyon") == 2
+    assert change_in("remove these and the two of them upstairs") == 2

@@ -128,6 +128,7 @@ def test_a_situation_makes_its_matter_likelier_or_less_likely(load) -> None:
         ("likelier: user.locked > 0", "", "unknown: user"),
         ("", "slots:\n  topic: {type: text, ask: What?}\n", "cannot be called 'topic'"),
         ("", "slots:\n  what: {type: text, ask: What?, total: total}\n", "only a count or a direction"),
+        ("", "slots:\n  what: {type: count, ask: What?, in_use: '3'}\n", "needs a `total`"),
         ("", "slots:\n  what: {type: text, ask: What?, when_many: {extent: all}}\n", "no choice extent: all"),
     ],
 )

@@ -38,6 +38,7 @@ class Answer(Result):
     user: UserId | None = None
     name: PersonName = ""
     seats: SeatCount | None = None
+    seats_used: SeatCount | None = None
     month: Month | None = None
 
 
@@ -69,6 +70,7 @@ def test_every_leaf_of_a_result_has_the_meaning_of_its_field() -> None:
         "user": ("user_id", None, False),
         "name": ("person_name", "Ann", True),
         "seats": ("seat_count", None, False),
+        "seats_used": ("seat_count", None, False),
         "month": ("month", None, False),
     }
 
@@ -203,6 +205,14 @@ def test_a_count_may_follow_from_what_the_customer_wants_in_all() -> None:
     assert held.trace("seat_count", 7).origin is Origin.MODEL
     assert held.trace("amount_minor", 8).origin is Origin.MODEL
     assert evidence("more seats please", seats=12).trace("seat_count", 8).origin is Origin.MODEL
+
+
+def test_a_count_may_be_what_nobody_uses() -> None:
+    held = evidence("remove the seats that nobody uses", seats=12, seats_used=10)
+    assert held.trace("seat_count", 2).origin is Origin.CUSTOMER
+    assert "12 (billing.look: seats) less 10 (billing.look: seats_used)" in held.trace("seat_count", 2).source
+    assert held.trace("seat_count", 3).origin is Origin.MODEL
+    assert evidence("remove seats", seats=12, seats_used=10).trace("seat_count", 2).origin is Origin.MODEL
 
 
 def test_a_count_may_be_told_from_one_before() -> None:
