@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from agents.triage.phrasing import asks
+from agents.triage.phrasing import asks, orders
 from agents.triage.questions import only_wonders
 
 Answer = Literal["yes", "no", "other"]
@@ -327,6 +327,14 @@ def remarks_on_yes(text: str, offer: str) -> bool:
 
 REMARK_WORDS = 16
 """Words up to which a message that begins with a yes may be only that, with a remark."""
+
+
+def agrees_and_orders(text: str) -> bool:
+    """Whether a sentence is a yes that goes on with an order ("right so. yes, mail me that link"), and none is a no."""
+    said = text.replace("’", "'")
+    sentences = [s.strip() for s in re.split(r"(?<=[.!?;])\s+|\n+", said)]
+    yes = [(s, found) for s in sentences if (found := _STRONG_YES.match(s)) is not None]
+    return NO.search(said) is None and any(orders(s[found.end() :]) for s, found in yes)
 
 
 def leans_to_yes(text: str) -> bool:

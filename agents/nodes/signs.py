@@ -58,11 +58,18 @@ def trigger_names(turn: TurnContext, guess: Guess, parts: Sequence[Guess], *, an
             "answering": answering,
             "offered": turn.frame.active is not None and turn.frame.active.offering,
             "replying": _replies(turn),
+            "matter": _matter(turn),
         },
         "sentiment": sentiment(turn.text),
         "urgency": urgency(turn.text),
         "out_of_scope": guess.out_of_scope,
     }
+
+
+def _matter(turn: TurnContext) -> str:
+    """The intent that is under way, or was settled last; empty where there is none."""
+    at_hand = turn.frame.active or turn.frame.last
+    return turn.services.library.get(at_hand.name).intent if at_hand is not None else ""
 
 
 def _replies(turn: TurnContext) -> bool:

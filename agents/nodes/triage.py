@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import asks_price, leans_to_yes
+from agents.consent import asks_price, leans_to_yes, requests
 from agents.frame import Understanding
 from agents.nodes.beside_yes import beside_yes
 from agents.nodes.offer_answer import about_the_offer, answer_to_offers, not_agreed_to
@@ -24,7 +24,7 @@ from agents.state import TurnState
 from agents.triage.courtesy import closes, greets, introduces, introduces_first, only_agrees, settles, thanks_only
 from agents.triage.phrasing import asks, leans_on_last, merely_states, orders, proposes_another
 from agents.triage.questions import only_wonders
-from agents.triage.route import ACT, LIKELY, SECOND, Guess, Reading, learned_matter, route
+from agents.triage.route import ACT, LIKELY, OUT_OF_SCOPE, SECOND, Guess, Reading, learned_matter, meant_with, route
 from agents.triage.subjects import only_subject
 from agents.turn import TurnContext
 from records.conversation import Role
@@ -201,7 +201,7 @@ def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
         and frame.active.offering
         and (leans_to_yes(turn.text) or about_the_offer(turn) or asks_price(turn.text, not_agreed_to(turn)))
     ):
-        return Route("continue")  # a yes with a condition is about the offer
+        return Route("continue", _asked_beside(turn, reading))  # a yes with a condition is about the offer
     few = len(turn.text.split()) <= FEW_WORDS
     named = guess.best[0] in library.topics.small_talk and not (thanks_only(turn.text) or greets(turn.text))
     if frame.clarifying and (turn.answers.puts_off(turn.text) or (few and (guess.best[1] < SURE or named))):
@@ -240,6 +240,22 @@ def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
                 frame.last = settled
                 return Route("resume")
     return chosen
+
+
+def _asked_beside(turn: TurnContext, reading: Reading) -> tuple[tuple[str, str], ...]:
+    """What is clearly asked for beside words about the offer that waits: it comes after the offer's matter."""
+    topics, active = turn.services.library.topics, turn.frame.active
+    here = turn.services.library.get(active.name).intent if active is not None else ""
+    others = topics.served - topics.small_talk - {topics.answering} - meant_with(here, topics)
+    return tuple(
+        (part.best[0], part.text)
+        for part in reading.parts[1:]
+        if part.best[0] in others
+        and part.best[1] >= ACT
+        and part.out_of_scope < OUT_OF_SCOPE
+        and frozenset((part.best[0], here)) not in topics.kin
+        and (orders(part.text) or requests(part.text))
+    )
 
 
 def _is_beside(turn: TurnContext, reading: Reading, chosen: Route) -> bool:

@@ -30,7 +30,7 @@ def understood(intent: str, guesses: Sequence[Guess], topics: Topics) -> Underst
 def note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess], clarified: Sequence[str]) -> None:
     """Keep how each matter that is taken up was understood: an answer such as "yes" has no intent of its own."""
     topics = turn.services.library.topics
-    taken_up = {i: understood(i, guesses, topics) for i, _ in chosen.intents if chosen.kind == "start"}
+    taken_up = {i: _once_more(turn, i, guesses) for i, _ in chosen.intents if chosen.kind in ("start", "continue")}
     for intent in (intent for intent in clarified if intent not in taken_up):
         asked_about = turn.frame.understood.get(intent) or understood(intent, guesses, topics)
         taken_up[intent] = asked_about.model_copy(update={"chosen": True})
@@ -38,6 +38,18 @@ def note_understanding(turn: TurnContext, chosen: Route, guesses: Sequence[Guess
         taken_up |= {i: understood(i, guesses, topics) for i, _ in chosen.intents}
     kept = {intent: known for intent, known in turn.frame.understood.items() if intent not in taken_up}
     turn.frame.understood = dict([*kept.items(), *taken_up.items()][-REMEMBERED:])
+
+
+def _once_more(turn: TurnContext, intent: str, guesses: Sequence[Guess]) -> Understanding:
+    """How a request is understood; for what the customer said before that it is the matter, that still counts.
+
+    Only where it is the matter that was settled last ("and now me to member please").
+    """
+    frame, library = turn.frame, turn.services.library
+    now, before = understood(intent, guesses, library.topics), frame.understood.get(intent)
+    settled = {library.get(matter.name).intent for matter in (frame.last, frame.acted) if matter is not None}
+    chosen = intent in settled and before is not None and before.chosen
+    return now.model_copy(update={"chosen": True}) if chosen else now
 
 
 def features_of(turn: TurnContext, known: Understanding | None) -> Features:
@@ -69,7 +81,7 @@ async def asked_first(turn: TurnContext, chosen: Route, guesses: Sequence[Guess]
     procedure = services.library.for_intent(intent)
     if procedure is None:
         return chosen
-    now = features_of(turn, understood(intent, guesses, services.library.topics))
+    now = features_of(turn, _once_more(turn, intent, guesses))
     then = replace(now, chosen=1.0, failed_turns=now.failed_turns + 1)
     helps = services.gate.a_question_helps(procedure.tools, intent, procedure.queue, turn.facts, now, then)
     if not helps or (await services.stage_of(intent))[0] not in ACTING:

@@ -108,6 +108,13 @@ def refers_back(slot: Slot, text: str) -> bool:
     return pointed is not None or (named is None and leans(text))
 
 
+def takes_along(slot: Slot, text: str) -> bool:
+    """Whether a text wants a record that was spoken of before beside what it names ("that one, and June's as well")."""
+    record = rf"(?:that|this|the same) (?:{_RECORDS.get(slot.type, 'one')}|one)"
+    join = r"(?:and|plus|as well as|along with|together with)"
+    return re.search(rf"\b{record},? {join}\b|\b{join} {record}(?= too\b| as well\b|\W*$)", text, re.I) is not None
+
+
 _ME = r"(?:me|mine|myself|my own|i)"
 
 

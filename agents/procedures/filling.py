@@ -14,6 +14,7 @@ from agents.procedures.candidates import (
     refers_back,
     says_me,
     says_not_me,
+    takes_along,
 )
 from agents.procedures.counts import change_in
 from agents.procedures.expressions import Expression
@@ -78,6 +79,9 @@ class Filling(UnderWay):
                     raise StartOver
                 self._do_each(active, each[1:])
                 found = Found(each[0])
+            if isinstance(found, Found) and takes_along(slot, text):
+                beside = self._spoken_of(slot, [text], candidates)
+                self._do_each(active, [beside] if beside not in (None, found.value) else [])
             if isinstance(found, Found):
                 if answering:
                     self._keep_answer(active)
@@ -181,7 +185,7 @@ class Filling(UnderWay):
     ) -> tuple[Found | Several | None, Several | None]:
         """What one text names for a slot, and which of those it leaves open that the question listed."""
         total = in_all(text, None, opening=not answering)
-        found: Found | Several | None = by_total(slot, total, self._names(active))
+        found: Found | Several | None = by_total(slot, total, self._names(active), text)
         if isinstance(found, Found) and slot.type == "count" and found.value != change_in(text):
             active.in_all = total
         among = None
@@ -238,9 +242,9 @@ class Filling(UnderWay):
         """Whether the message begins with a yes ("yes, that one"), and does not only round the matter off."""
         return leans_to_yes(self.brief.text) and not closes(self.brief.text)
 
-    def _says_more(self, active: ActiveProcedure, asked: Slot) -> bool:
-        """Whether a message that does not answer the question says what would be asked later ("small, please")."""
-        others = [s for n, s in self._procedure(active).slots.items() if n not in active.slots and s.name != asked.name]
+    def _says_more(self, active: ActiveProcedure, asked: Slot | None = None) -> bool:
+        """Whether a message says what would be asked later ("small, please"), be it no answer to what was asked."""
+        others = [s for n, s in self._procedure(active).slots.items() if n not in active.slots and s is not asked]
         named = [s for s in others if s.type in ("choice", "count") and s.source is None and not s.optional]
         return any(isinstance(find(s, self.brief.text, None, asked=False, today=self.today), Found) for s in named)
 

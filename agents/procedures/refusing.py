@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from agents.brief import Brief
-from agents.consent import leans_to_yes, orders_it, requests
+from agents.consent import agrees_and_orders, leans_to_yes, orders_it, requests
 from agents.frame import ActiveProcedure
 from agents.procedures.asides import without_negated
 from agents.procedures.candidates import Found
@@ -30,7 +30,7 @@ def refuses(brief: Brief, procedure: Procedure, active: ActiveProcedure, today: 
     Who orders what is offered, agreed to it before, or names its values once more does not decline.
     """
     text, answers = brief.text, brief.answers
-    if orders_it(text, brief.offers) or _agreed_before(procedure, active, text):
+    if orders_it(text, brief.offers) or agrees_and_orders(text) or _agreed_before(procedure, active, text):
         return False
     if turns_down(text):
         return answers.of("accepts") < AGREES

@@ -30,7 +30,7 @@ from agents.procedures.under_way import (
     Stop,
     TopicChange,
 )
-from agents.triage.courtesy import only_agrees, settles
+from agents.triage.courtesy import only_agrees, settles, wants_instead
 from agents.triage.phrasing import asks, leans, orders
 from agents.triage.questions import asks_how_to
 from agents.withdrawal import (
@@ -107,12 +107,14 @@ class ProcedureRun(Steps):
             chosen = topics_meant(frame, brief.text, brief.ranking, self.library)
             named = frame.clarifying
             self._only_chose = only_chooses(len(named), brief.text)
-            words = frame.clarified_words if self._only_chose else f"{frame.clarified_words}\n{brief.text}"
+            before = frame.clarified_words
+            words = before if self._only_chose else f"{before}\n{brief.text}"
             frame.clarifying, frame.clarified_words = [], ""
             if chosen:
                 self._asked_for = True
                 self._start(tuple((intent, words) for intent in chosen))
                 self._take_way(chosen, named)
+                self._latest_first(before)
                 return
         match brief.route.kind:
             case "start" | "clarify" | "out_of_scope" if frame.active is None and self._was_declined(brief.route):
@@ -120,7 +122,10 @@ class ProcedureRun(Steps):
             case "start" if frame.active is None or self._starts_another(frame.active):
                 if frame.active is not None and denies(brief.text, self._procedure(frame.active).title):
                     frame.stack.pop()
+                before = frame.clarified_words if frame.clarifying else ""
                 self._start(self._with_first_words(self._not_denied(brief.route.intents)))
+                if before and frame.active is not None and frame.active.opening.startswith(before):
+                    self._latest_first(before)
             case "start" | "continue" if frame.active is not None:
                 self._correct(frame.active)
             case "resume" if frame.last is not None:
@@ -167,6 +172,12 @@ class ProcedureRun(Steps):
                 if slot.type == "direction" and slot.default is not None:
                     active.slots[name] = slot.default.evaluate({})
 
+    def _latest_first(self, before: str) -> None:
+        """What a choice of a matter says of it counts before the words that led to the question."""
+        active = self.frame.active
+        if active is not None and not self._only_chose and not self.frame.pending and self._says_more(active):
+            active.opening, active.answers = self.brief.text, [before]
+
     def _set_aside(self) -> None:
         """Leave the matter under way as one that the customer no longer wants."""
         dropped = self.frame.stack.pop()
@@ -197,7 +208,7 @@ class ProcedureRun(Steps):
         if last is None:
             return False
         procedure = self._procedure(last)
-        if revisions(procedure, last, text, self.today):
+        if revisions(procedure, last, text, self.today) or wants_instead(text):
             return False
         clear = max((p for _, p in self.brief.ranking), default=0.0) >= SURE
         if route.kind != "start" and not clear and not procedure.small_talk and self.brief.answers.stays_with_no(text):
@@ -256,6 +267,7 @@ class ProcedureRun(Steps):
                 if refused:
                     self._decline(active, step)
                     return
+                self._keep_for_later()
                 active.asked["offer"] = active.asked.get("offer", 0) + 1
                 if active.asked["offer"] > MAX_ASKED:
                     raise Stop(self._hand_over(self._queue(), "the customer neither accepted nor declined the offer"))
@@ -297,6 +309,12 @@ class ProcedureRun(Steps):
     def _then_again(self, active: ActiveProcedure, changed: dict[str, Any]) -> None:
         again = ActiveProcedure(name=active.name, opening=active.opening, slots={**active.slots, **changed})
         self.frame.stack.insert(-1, again)
+
+    def _keep_for_later(self) -> None:
+        """Remember what was asked for beside words that neither accept nor decline ("yes send it. And mail me ...")."""
+        if self.brief.route.kind == "continue":
+            waiting = {intent for intent, _ in self.frame.pending}
+            self.frame.pending += [pair for pair in self.brief.route.intents if pair[0] not in waiting]
 
     def _answer_beside_offer(self) -> None:
         """What stands in the documentation to a question that was asked instead of a yes."""

@@ -134,11 +134,26 @@ _TROUBLE = re.compile(
 """Words by which something is not settled, or agreed to."""
 
 
+_THEN = re.compile(
+    r"(?:^|[.!?,;\n]\s*)(?:(?:and|so|ok|okay|well)\W{1,8}){0,3}then (?:(?:please|pls|just|only|rather)\W{1,8}){0,3}"
+    r"(?:the (?:ones?|other|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})|"
+    r"those|these|one|two|three|four|five|six|\d{1,3}|let (?:me|us)|make|take|give|send|put|remove|add|cut|drop)\b"
+    r"(?! (?:be|alone|leave|is|are|was|were|time|day)\b)",
+    re.IGNORECASE,
+)
+"""What is wanted instead, after what was taken note of ("I see. Then only the ones that nobody uses")."""
+
+
+def wants_instead(text: str) -> bool:
+    """Whether a message wants something in the place of what it takes note of ("I see. Then only the empty ones")."""
+    return _THEN.search(text.replace("’", "'")) is not None
+
+
 def closes(text: str) -> bool:
     """Whether a message only rounds a matter off ("right, so it can go to the old papers. much obliged")."""
     said = _NOTHING_NEEDED.sub(" ", text.replace("’", "'"))
     ends = _SETTLED.search(text) is not None or any(s.search(said) for s in (_CLOSES, _THANKS_AT_THE_END))
-    return ends and not asks(said) and _TROUBLE.search(said) is None
+    return ends and not asks(said) and not any(sign.search(said) for sign in (_TROUBLE, _THEN))
 
 
 def settles(text: str) -> bool:
@@ -149,7 +164,7 @@ def settles(text: str) -> bool:
 def thanks_only(text: str) -> bool:
     """Whether a message thanks, or takes note, and for the rest tells something that asks for nothing."""
     said = text.replace("’", "'")
-    if to_be_done(said):
+    if to_be_done(said) or _THEN.search(said):
         return False
     return any(opening.match(said) and not asks(opening.sub("", said)) for opening in (_GRATEFUL, _ACKNOWLEDGES))
 

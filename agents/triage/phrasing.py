@@ -20,7 +20,7 @@ _ORDERS = re.compile(
     r"(?:^|[.!?;:,\n][^\S\n]*|"
     r"\b(?:and|also|then|just|so|now|ok|okay|yes|great|right|fine|good|well|perfect) )(?:send|give|add|remove|cancel|"
     r"make|tell|put|reset|let|close|delete|open|switch|turn|change|set|move|upgrade|downgrade|unlock|show|take|refund|"
-    r"book|create|stop|drop|raise|lower|restore|check|prepare)\b",
+    r"book|create|stop|drop|raise|lower|restore|check|prepare|(?:e?-?mail|forward) (?:me|us|it|that|them|him|her))\b",
     re.IGNORECASE,
 )
 _STATES = re.compile(
@@ -124,8 +124,9 @@ def points_back(text: str) -> bool:
 
 
 _BEGS = re.compile(
-    r"\b(?:can|could|would|will) you (?:please |also |maybe |just )*(?:send|give|add|remove|cancel|make|put|reset|"
-    r"delete|change|set|move|refund|create|unlock|restore|prepare|get|return)\b",
+    r"\b(?:can|could|would|will)(?:'?t|n't)? you (?:please |also |maybe |just )*(?:send|give|add|remove|cancel|make|"
+    r"put|reset|delete|change|set|move|refund|create|unlock|restore|prepare|get|return|raise|lift|extend|increase|redo|"
+    r"reissue|issue)\b",
     re.IGNORECASE,
 )
 _ANOTHER_OF_IT = re.compile(

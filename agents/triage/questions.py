@@ -63,7 +63,7 @@ def asks_terms(text: str) -> bool:
     return _TERMS.search(text.replace("’", "'")) is not None
 
 
-_HOW_TO = re.compile(r"\bhow (?:do|can|could|would|should|might) (?:i|we|one)\b|\bhow to\b", re.IGNORECASE)
+_HOW_TO = re.compile(r"\b(?:how|where) (?:do|can|could|would|should|might) (?:i|we|one)\b|\bhow to\b", re.IGNORECASE)
 
 
 def asks_how_to(text: str) -> bool:

@@ -16,7 +16,7 @@ from agents.triage.parts import (
     without_ruled_out,
 )
 from agents.triage.phrasing import asks, leans, merely_states, points_back, tells_of_past, to_be_done
-from agents.triage.questions import asks_how_it_is, asks_terms, concludes, supposes
+from agents.triage.questions import asks_how_it_is, asks_how_to, asks_terms, concludes, supposes
 from agents.triage.reading import core_of
 from agents.triage.version import SHIPPED, Version
 
@@ -252,6 +252,10 @@ def _requests(reading: Reading, topics: Topics, *, at_least: float) -> tuple[tup
         if latest:  # what is no request of its own belongs to the one before it
             found[latest] = f"{found[latest]} {words}" if latest in found else words
         before = part.text
+    if asks_how_to(found.get(topics.answering, "")):  # what is told beside it is why it is asked
+        found = {i: words for i, words in found.items() if i == topics.answering or not merely_states(words)}
+        if len(found) == 1:
+            return ((topics.answering, guess.text),)
     if background := _background(reading, tuple(found)):
         return tuple((intent, guess.text) for intent in found if intent != background)
     found = _without_kin(found, guess, topics)

@@ -14,11 +14,12 @@ class Talk:
     runtime: Runtime
     customer: str
     conversation_id: str = ""
+    level: str = "verified"
 
     async def say(self, text: str) -> dict[str, Any]:
         """Send a message and wait for the turn."""
         if not self.conversation_id:
-            opened = await self.runtime.services.transcript.open(self.customer, "verified", "chat")
+            opened = await self.runtime.services.transcript.open(self.customer, self.level, "chat")
             self.conversation_id = opened.id
         message, task = await self.runtime.turns.receive(self.conversation_id, text)
         await task

@@ -4,6 +4,7 @@ import pytest
 
 from agents.consent import (
     after_yes,
+    agrees_and_orders,
     asks_price,
     declines,
     leans_to_yes,
@@ -477,3 +478,13 @@ def test_a_value_is_taken_without_a_yes() -> None:
 def test_fillers_without_end_are_no_question_and_no_answer(repeated: str) -> None:
     text = (repeated * 8000)[:8000]
     assert not only_wonders(text) and not orders_at_last(text, "delete it") and not takes_value(text, "delete it")
+
+
+def test_a_yes_that_goes_on_with_an_order_is_no_refusal() -> None:
+    for text in (
+        "right so. yes, mail me that link and I'll get the card in before ten",
+        "yes, send it over first thing",
+    ):
+        assert agrees_and_orders(text), text
+    for text in ("yes, I saw it", "no. yes, send nothing", "send it", "yes, we send it tomorrow"):
+        assert not agrees_and_orders(text), text

@@ -57,6 +57,8 @@ def test_what_rounds_a_matter_off_asks_for_nothing(text: str) -> None:
         "right. what does it cost?",
         "fine, the database is broken though",
         "Tom would like to read along too, thanks",
+        "I see. Then only the ones that nobody sits on",
+        "fair enough. then let me have it and I pass it on",
     ],
 )
 def test_what_goes_on_is_not_taken_for_an_end(text: str) -> None:
@@ -66,7 +68,8 @@ def test_what_goes_on_is_not_taken_for_an_end(text: str) -> None:
 def test_thanks_that_ask_for_nothing_are_only_that() -> None:
     for text in ("merci, Paul will see to it", "thx!! the boss is happy", "ok good to know, then there's no hurry"):
         assert thanks_only(text), text
-    for text in ("thanks, and please send it again", "good to know, but i meant may", "can you thank him?"):
+    for text in ("thanks, and please send it again", "good to know, but i meant may", "can you thank him?",
+                 "got it, then just the two"):  # fmt: skip
         assert not thanks_only(text), text
 
 
