@@ -271,7 +271,7 @@ IDLE = r"(?:extra|spare|empty|unused|idle|free|vacant|surplus|superfluous|needle
 """What people call places that nobody uses."""
 _PLACES = r"(?:seats|licen[cs]es|places|ones|logins)"
 _UNUSED = re.compile(
-    rf"\b(?:the|all|our|any|every|those) (?:(?:of|the|our|those|remaining|other) )*{IDLE} {_PLACES}\b|"
+    rf"\b(?:the|all|our|any|every|those) (?:(?:of|the|our|those|remaining|other) ){{0,4}}{IDLE} {_PLACES}\b|"
     rf"\b(?:{_PLACES}|those|all|everything|whatever)(?: (?:that|which))? (?:(?:nobody|no[ -]?one|none of us) "
     r"(?:\w+ )?(?:uses?|is using|sits (?:on|in)|has|needs|occupies|works with)|"
     r"(?:are|is) (?:unused|empty|idle|free|vacant|not (?:in use|used|taken|occupied)))\b|"

@@ -135,7 +135,7 @@ _TROUBLE = re.compile(
 
 
 _THEN = re.compile(
-    r"(?:^|[.!?,;\n]\s*)(?:(?:and|so|ok|okay|well)\W{1,8}){0,3}then (?:(?:please|pls|just|only|rather)\W{1,8}){0,3}"
+    r"(?:^|[.!?,;\n]\s{0,8})(?:(?:and|so|ok|okay|well)\W{1,8}){0,3}then (?:(?:please|pls|just|only|rather)\W{1,8}){0,3}"
     r"(?:the (?:ones?|other|two|three|four|five|six|seven|eight|nine|ten|\d{1,3})|"
     r"those|these|one|two|three|four|five|six|\d{1,3}|let (?:me|us)|make|take|give|send|put|remove|add|cut|drop)\b"
     r"(?! (?:be|alone|leave|is|are|was|were|time|day)\b)",
