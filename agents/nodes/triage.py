@@ -19,7 +19,7 @@ from agents.nodes.understanding import asked_first, note_understanding
 from agents.procedures.asides import corrected_to, introduced
 from agents.procedures.choosing import MEANT, chosen_of, topics_meant
 from agents.procedures.procedure import phrases_of
-from agents.procedures.slots import revisions
+from agents.procedures.slots import additions, revisions
 from agents.state import TurnState
 from agents.triage.courtesy import closes, greets, introduces, introduces_first, only_agrees, settles, thanks_only
 from agents.triage.phrasing import asks, leans_on_last, merely_states, orders, proposes_another
@@ -232,9 +232,13 @@ def _route(turn: TurnContext, reading: Reading, *, answering: bool) -> Route:
         or (chosen.kind == "start" and all(intent in library.topics.small_talk for intent, _ in chosen.intents))
     )
     if asks_for_nothing_new:
+        words = len(turn.text.split())
         longest = CORRECTED if corrected_to(turn.text) or proposes_another(turn.text) else SHORT
-        for settled in (frame.last, frame.acted) if len(turn.text.split()) <= longest else ():
-            if settled is not None and revisions(library.get(settled.name), settled, turn.text, today):
+        unclear = chosen.kind in ("clarify", "out_of_scope") and words <= CORRECTED
+        for settled in filter(None, (frame.last, frame.acted)):
+            procedure = library.get(settled.name)
+            revised = words <= longest and revisions(procedure, settled, turn.text, today)
+            if revised or (unclear and additions(procedure, settled, turn.text, today)):
                 if (asked := _wonders_about(turn, guess)) is not None:
                     return Route("start", ((asked, turn.text),))
                 frame.last = settled

@@ -17,7 +17,7 @@ from agents.procedures.procedure import Procedure, Step
 from agents.procedures.quote import quote
 from agents.procedures.refusing import only_turned_round, refuses
 from agents.procedures.replies import TemplateProblem
-from agents.procedures.slots import candidates_of, find, in_all, revisions
+from agents.procedures.slots import additions, candidates_of, find, in_all, revisions
 from agents.procedures.steps import Steps
 from agents.procedures.under_way import (
     MAX_ASKED,
@@ -131,7 +131,7 @@ class ProcedureRun(Steps):
             case "resume" if frame.last is not None:
                 frame.stack, frame.last, frame.acted = [frame.last], None, None
                 frame.stack[-1].asked = {}
-                self._correct(frame.stack[-1])
+                self._correct(frame.stack[-1], adding=True)
             case "clarify":
                 self._clarify()
             case _ if not frame.failed_turns and declines(brief.text):
@@ -344,9 +344,14 @@ class ProcedureRun(Steps):
             raise Stop(Speech(self._text(), "reply"))
         self._next_matter()
 
-    def _correct(self, active: ActiveProcedure) -> bool:
-        """Take over a changed value ("no, the other invoice"); the procedure then starts over with it."""
-        changed = revisions(self._procedure(active), active, self.brief.text, self.today)
+    def _correct(self, active: ActiveProcedure, *, adding: bool = False) -> bool:
+        """Take over a changed value ("no, the other invoice"); the procedure then starts over with it.
+
+        `adding`: also what was left open before.
+        """
+        procedure, text = self._procedure(active), self.brief.text
+        changed = revisions(procedure, active, text, self.today)
+        changed |= additions(procedure, active, text, self.today) if adding and not changed else {}
         changed = {name: value for name, value in changed.items() if not self._is_ruled_out(active, name, value)}
         if changed:
             active.in_all = in_all(self.brief.text, active.in_all, opening=False)

@@ -224,6 +224,20 @@ def revisions(procedure: Procedure, active: ActiveProcedure, text: str, today: d
     return {n: value for n, value in whole.items() if value != active.slots[n] and n not in named}
 
 
+def additions(procedure: Procedure, active: ActiveProcedure, text: str, today: date) -> dict[str, Any]:
+    """What a message adds to a matter that was only told about ("only until New Year", of a higher limit).
+
+    These are choices that nobody is asked for and that were not made before.
+    """
+    if procedure.offered:
+        return {}
+    open_still = [
+        s for n, s in procedure.slots.items() if s.type == "choice" and s.optional and not active.slots.get(n)
+    ]
+    found = {slot.name: find(slot, text, None, asked=False, today=today) for slot in open_still if slot.source is None}
+    return {name: value.value for name, value in found.items() if isinstance(value, Found)}
+
+
 _REVISES = re.compile(
     r"\b(?:make (?:it|that)|instead|rather|(?:can|could|may|shall|should) (?:we|i|you)|what about|how about|better|"
     r"would (?:it|we|that|\d))\b",

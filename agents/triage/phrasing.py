@@ -85,7 +85,8 @@ def asks(text: str) -> bool:
 
 _TO_BE_DONE = re.compile(
     r"(?<!nothing )(?<!nothing that )\b(?:has|have|needs?|must|ought)(?: still)?(?: to)? (?:be|get) "
-    r"(?:\w+ed|\w+en|done|sent|paid|put|made|set|cut)\b",
+    r"(?:\w+ed|\w+en|done|sent|paid|put|made|set|cut)\b|"
+    r"\b(?:it|that|this|the \w+) (?:(?:has|needs) to|must|should) (?:say|show|state|read|carry|include|contain)\b",
     re.IGNORECASE,
 )
 

@@ -104,6 +104,17 @@ async def test_a_wish_that_leans_on_what_was_told_is_understood_with_it(runtime:
     assert await queue_of(talk) == "billing"
 
 
+async def test_what_is_added_to_a_matter_that_was_only_told_about_is_heard(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_025")
+    await talk.say("Hi! We're at ninety-something percent of our storage, can you raise the limit a bit?")
+    await talk.say("No no, not another plan. Only until New Year, we're archiving the old shoots over the holidays.")
+    assert await queue_of(talk) == "platform"
+    talk = Talk(runtime, "cus_058")
+    await talk.say("Need our latest invoice as a pdf please")
+    asked = await talk.say("Thanks. It has to say PO 77-1182")
+    assert asked["disposition"] != "resolved", asked["reply"]
+
+
 async def test_who_said_which_matter_it_is_need_not_say_it_again(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_049", level="stepped_up")
     await meant(talk, "I am leaving the company. Please put me, Ines, to member")
