@@ -228,6 +228,17 @@ def orders_it(text: str, offer: str) -> bool:
     )
 
 
+_BARE_OBJECT = re.compile(
+    r"\b(?:the|that|this|your) ([\w-]{3,})(?=\W*$|,? (?:then|please|pls|now|too|over|across|right away)\b)",
+    re.IGNORECASE,
+)
+
+
+def names_what_is_offered(text: str, offer: str) -> bool:
+    """Whether a part of a message asks for what is offered, by its bare name ("email me the link then")."""
+    return bool({noun.lower() for noun in _BARE_OBJECT.findall(text)} & set(re.findall(r"[\w-]+", offer.lower())))
+
+
 def requests(text: str) -> bool:
     """Whether a message has a "please" that asks for something to be done, not to be left."""
     return _PLEASE.search(text.replace("’", "'")) is not None

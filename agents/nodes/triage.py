@@ -10,7 +10,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.brief import Brief, Route
-from agents.consent import asks_price, leans_to_yes, requests
+from agents.consent import asks_price, leans_to_yes, names_what_is_offered, requests
 from agents.frame import Understanding
 from agents.nodes.beside_yes import beside_yes
 from agents.nodes.offer_answer import about_the_offer, answer_to_offers, not_agreed_to
@@ -259,6 +259,7 @@ def _asked_beside(turn: TurnContext, reading: Reading) -> tuple[tuple[str, str],
         and part.out_of_scope < OUT_OF_SCOPE
         and frozenset((part.best[0], here)) not in topics.kin
         and (orders(part.text) or requests(part.text))
+        and not names_what_is_offered(part.text, not_agreed_to(turn))
     )
 
 

@@ -65,6 +65,12 @@ async def test_what_is_asked_for_beside_a_yes_that_is_none_comes_after_it(runtim
     assert [offer["tool"] for offer in again["offers"]] == ["billing.refund"], again["reply"]
     await talk.say("yes")
     assert [tool for tool, _ in await done(talk)] == ["billing.refund", "billing.send_invoice_copy"]
+    talk = Talk(runtime, "cus_023")
+    await talk.say("Our card runs out this month, doesn't it?")
+    await talk.say("Right you are. Email me the link then.")
+    await talk.say("yes")
+    assert [tool for tool, _ in await done(talk)] == ["billing.send_payment_update_link"]
+    assert (await talk.record())["messages"][-1]["text"].count("?") == 0, "nothing else is asked"
 
 
 async def test_a_yes_with_an_order_is_no_refusal_though_it_names_a_time(runtime: Runtime) -> None:
@@ -88,6 +94,12 @@ async def test_links_for_a_new_password_that_nobody_asked_for_go_to_security(run
     await talk.say("Could you send Mark Webb a link for a new password please")
     await talk.say("yes")
     await talk.say("Thanks. Funny, two of these came in the night already and he was asleep, he never asked for them.")
+    assert await queue_of(talk) == "security"
+
+
+async def test_somebody_who_left_and_still_takes_data_is_a_matter_for_security(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_048")
+    await talk.say("what's odd: our colleague left in march and the log says he is still downloading files every night")
     assert await queue_of(talk) == "security"
 
 
