@@ -75,6 +75,14 @@ class Effect:
     """Whether it sends something to an address on record, which nobody can redirect by asking."""
     fixed_loss_minor: int = 0
     """What a wrong call costs beyond the money moved, in minor units of the house currency."""
+    lesser_loss: Callable[[Any, "Resource"], int] | None = None
+    """The same of these very arguments, where it may be less: to read along opens less than to administer."""
+
+    def loss_of(self, arguments: Any, resource: "Resource") -> int:
+        """What a call with these arguments costs if it is wrong, in minor units: never more than `fixed_loss_minor`."""
+        if self.lesser_loss is None:
+            return self.fixed_loss_minor
+        return min(self.fixed_loss_minor, self.lesser_loss(arguments, resource))
 
 
 @dataclass(frozen=True)

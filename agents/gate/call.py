@@ -129,7 +129,8 @@ class CallGate:
         checks.append(policy)
         p = None
         if tool.effect is not None and policy.ruling is not Ruling.REFUSED:
-            confidence, p = self._check_confidence(tool, origins, amount, mark, situation)
+            loss = tool.effect.loss_of(parsed, resource)
+            confidence, p = self._check_confidence(tool, origins, amount, loss, mark, situation)
             if policy.ruling is not Ruling.NEEDS_APPROVAL:  # otherwise a person weighs it anyway
                 checks += [confidence, check_stage(situation, mark)]
             checks.append(check_destination(tool, situation))
@@ -147,12 +148,12 @@ class CallGate:
     ) -> bool:
         """Whether one of these tools would be too risky as the matter is understood now, and no longer as it is then.
 
-        What an amount would add to the loss is not known yet and left aside.
+        What an amount would add to the loss, and what the arguments may take from it, is not known yet and left aside.
         """
         value, risk = int(facts.get("yearly_value_minor", 0)), float(facts.get("churn_risk", 0))
         for effect in (self.registry.get(name).effect for name in tools if name in self.registry):
             if effect is not None:
-                stakes = _stakes(effect, (0, ""), queue, value, risk)
+                stakes = _stakes(effect, (0, ""), effect.fixed_loss_minor, queue, value, risk)
                 bound = self.confidence.bound(intent, effect.kind)
                 chances = [self.confidence.p_correct(features.of_call(effect)) for features in (now, then)]
                 alone = [weigh(self.costs, p, bound, stakes).act_alone for p in chances]
@@ -202,6 +203,7 @@ class CallGate:
         tool: Tool,
         origins: Mapping[str, Trace],
         amount: tuple[int, str] | None,
+        fixed_loss_minor: int,
         mark: str,
         situation: Situation,
     ) -> tuple[Check, float]:
@@ -210,7 +212,7 @@ class CallGate:
         share = len(grounded) / len(origins) if origins else 1.0
         features = situation.features.of_call(tool.effect, grounded_arguments=share)
         value, risk = situation.customer_value_minor, situation.churn_risk
-        stakes = _stakes(tool.effect, amount or (0, ""), situation.queue, value, risk)
+        stakes = _stakes(tool.effect, amount or (0, ""), fixed_loss_minor, situation.queue, value, risk)
         p = self.confidence.p_correct(features)
         weighing = weigh(self.costs, p, self.confidence.bound(situation.intent, stakes.kind), stakes)
         model = {"model": self.confidence.id, "intent": situation.intent, "features": vars(features)}
@@ -222,14 +224,16 @@ class CallGate:
         return Check("confidence", ruling, weighing.in_words, figures), p
 
 
-def _stakes(effect: Effect, amount: tuple[int, str], queue: str, value_minor: int, churn_risk: float) -> Stakes:
+def _stakes(
+    effect: Effect, amount: tuple[int, str], fixed_loss_minor: int, queue: str, value_minor: int, churn_risk: float
+) -> Stakes:
     return Stakes(
         kind=effect.kind,
         queue=queue,
         amount_minor=amount[0],
         currency=amount[1],
         reversible=effect.reversible,
-        fixed_loss_minor=effect.fixed_loss_minor,
+        fixed_loss_minor=fixed_loss_minor,
         value_minor=value_minor,
         churn_risk=churn_risk,
     )

@@ -11,6 +11,8 @@ from tools.tool import Arguments, Resource, Result, Tool
 from tools.values import ChangeId, EmailAddress, IsoTime, Kind, PersonName, RoleName, UserId
 
 Role = Annotated[Literal["member", "admin", "billing", "viewer"], Kind("role")]
+LOSS_OF_ROLE = {"viewer": 1_000, "member": 3_000, "billing": 10_000, "admin": 20_000}
+"""What it costs that the wrong user gets a role, in minor units: what the role opens, until somebody takes it back."""
 
 
 class UserSeen(Result):
@@ -94,7 +96,8 @@ def access_tools(backend: SandboxBackend) -> list[Tool]:
             kind="access",
             offer="change the role of {{resource.attributes.name}} ({{resource.attributes.email}}) from "
             "{{resource.attributes.role}} to {{args.role}}",
-            fixed_loss_minor=20_000,
+            fixed_loss_minor=max(LOSS_OF_ROLE.values()),
+            lesser_loss=lambda change, user: LOSS_OF_ROLE[change.role],
             undo=(ChangeUndone, undo_change),
         ),
         effect_tool(

@@ -71,6 +71,7 @@ def effect_tool(
     sends: bool = False,
     amount: Amount = lambda arguments, resource: None,
     undo: tuple[type[Result], Undo[Any]] | None = None,
+    lesser_loss: Callable[[Any, Resource], int] | None = None,
 ) -> Tool:
     """A tool that changes something; `undo` gives the result of the undoing and how it is done."""
 
@@ -107,6 +108,7 @@ def effect_tool(
             undo=take_back if undo else None,
             amount=amount,
             fixed_loss_minor=fixed_loss_minor,
+            lesser_loss=lesser_loss,
         ),
     )
 

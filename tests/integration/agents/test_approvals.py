@@ -14,6 +14,7 @@ from records.clock import system_clock
 from records.offer import Approval
 from records.transcript import WINDOW
 from records.turn import Turn
+from tools.sandbox.access import RoleChange
 
 APPROVER = Staff("approver@example.com", "approver")
 
@@ -244,3 +245,17 @@ async def test_nobody_approves_their_own_request(runtime: Runtime) -> None:
     with pytest.raises(Problem, match="Your own request"):
         await handoffs.decide_approval(runtime, approval, Staff("Lead@example.com", "lead"), True, "")
     assert await talk.backend("refunds") == []
+
+
+async def test_a_role_that_opens_little_costs_little_when_it_is_wrong(runtime: Runtime) -> None:
+    talk = Talk(runtime, "cus_008")
+    await talk.say("please make Ian Frost a viewer")
+    decided = [d for d in (await talk.record())["decisions"] if d["proposal"].get("tool") == "access.change_role"]
+    weighed = next(check["figures"] for check in decided[-1]["checks"] if check["check"] == "confidence")
+    assert weighed["loss_terms"]["mistake"] == 7_000
+    tool = runtime.services.registry.get("access.change_role")
+    assert tool.effect is not None and tool.effect.fixed_loss_minor == 20_000
+    user = await tool.resource("cus_008", RoleChange(user_id="usr_0803", role="admin"))
+    assert user is not None
+    assert tool.effect.loss_of(RoleChange(user_id="usr_0803", role="admin"), user) == 20_000
+    assert tool.effect.loss_of(RoleChange(user_id="usr_0803", role="member"), user) == 3_000
