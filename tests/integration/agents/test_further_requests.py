@@ -138,6 +138,7 @@ async def test_who_said_which_matter_it_is_need_not_say_it_again(runtime: Runtim
 
 async def test_what_is_said_last_counts_before_the_words_that_led_to_the_question(runtime: Runtime) -> None:
     talk = Talk(runtime, "cus_049", level="stepped_up")
-    assert (await talk.say("a viewer, me"))["asks"] == "topic"
-    offered = await talk.say("so Rui has to be admin before that. do that then")
+    asked = await talk.say("Hi, Ines here. Make me a viewer please, Im stepping back from the day to day")
+    assert asked["asks"] == "topic", asked["reply"]
+    offered = await talk.say("ah ok, so Rui has to be admin before that. do that then")
     assert "Rui Costa" in offered["offers"][0]["text"] and "to admin" in offered["offers"][0]["text"], offered["reply"]
