@@ -39,15 +39,19 @@ async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes",
     if not open_offers:
         return None
     answer = read_answer(turn.text, " ".join(offer.text for offer in open_offers))
-    if answer == "no" and (
-        _revises_offer(turn) or (len(open_offers) == 1 and orders_it(turn.text, open_offers[0].text))
-    ):
+    revises = _revises_offer(turn)
+    if answer == "no" and (revises or (len(open_offers) == 1 and orders_it(turn.text, open_offers[0].text))):
         answer = "other"  # "no, just cancel": what is ordered is offered once more
     if answer == "other" and len(open_offers) == 1 and restates(turn.text, open_offers[0].text):
-        answer = "other" if _revises_offer(turn) else "yes"
-    if answer == "other" and len(open_offers) == 1 and await _agrees_with_a_remark(turn, open_offers[0].text):
+        answer = "other" if revises else "yes"
+    if (
+        answer == "other"
+        and len(open_offers) == 1
+        and not revises
+        and await _agrees_with_a_remark(turn, open_offers[0].text)
+    ):
         answer = "yes"
-    ordered = len(open_offers) == 1 and orders_at_last(turn.text, open_offers[0].text) and not _revises_offer(turn)
+    ordered = len(open_offers) == 1 and orders_at_last(turn.text, open_offers[0].text) and not revises
     if answer != "no" and (agreed or ordered):
         answer = "yes"
     elif answer == "yes" and says_more(turn.text, " ".join(offer.text for offer in open_offers)):
@@ -64,7 +68,7 @@ async def answer_to_offers(turn: TurnContext, *, agreed: bool) -> Literal["yes",
 
 async def _agrees_with_a_remark(turn: TurnContext, offer: str) -> bool:
     """Whether a message is a yes with a remark, in its words and by what people's answers have taught."""
-    if not (remarks_on_yes(turn.text, offer) or _takes_what_is_offered(turn, offer)) or _revises_offer(turn):
+    if not (remarks_on_yes(turn.text, offer) or _takes_what_is_offered(turn, offer)):
         return False
     return (await turn.kind_of_answer()).of("accepts") >= SURELY
 
